@@ -1,0 +1,51 @@
+//! What an access token says: the claims of CONTRACT "Tokens", in the profile of RFC 9068. It may
+//! not know how they are signed.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::id::{DeviceId, Seq, SessionId, UserId};
+
+/// The claims of an access token. Times are whole seconds since the Unix epoch (RFC 7519).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who issued it.
+    pub iss: String,
+    /// The user.
+    pub sub: UserId,
+    /// Whom it is meant for.
+    pub aud: String,
+    /// The client it was issued to (RFC 9068).
+    pub client_id: String,
+    /// When it was issued; says nothing about whether it is good.
+    pub iat: i64,
+    /// When it stops being good, whatever else happens.
+    pub exp: i64,
+    /// This token's own id.
+    pub jti: Uuid,
+    /// The session.
+    pub sid: SessionId,
+    /// The device of the session.
+    pub device_id: DeviceId,
+    /// When the person proved who they are.
+    pub auth_time: i64,
+    /// Names of the user's groups.
+    pub groups: Vec<String>,
+    /// The user's effective permissions.
+    pub permissions: Vec<String>,
+    /// How much of the log this token has seen: never later than the position at which its rights
+    /// were read.
+    pub as_of: Seq,
+    /// The position at which the session began. Of two sessions of a user the later has the higher.
+    pub fence: Seq,
+    /// Which refresh token it was issued with, so that its use proves that the answer arrived.
+    #[serde(rename = "gen")]
+    pub generation: u32,
+}
+
+impl Claims {
+    /// Whether the token lists this permission.
+    pub fn allows(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|held| held == permission)
+    }
+}

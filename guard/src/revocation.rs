@@ -1,0 +1,162 @@
+//! The revocation index: does a genuine token still hold?
+//!
+//! Entries by session, by user, by group name and one for everybody, each a log position that is
+//! compared with the token's `as_of`. A rights change of a group of a million members is one entry.
+//! It may not know where the log comes from; whoever reads the log calls [`RevocationIndex::apply`].
+
+use std::collections::HashMap;
+
+use crate::claims::Claims;
+use crate::id::{Seq, SessionId, UserId};
+use crate::reason::Reason;
+
+/// What an event of the log means for tokens that have not seen it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Tokens of this session have ended.
+    SessionEnded(SessionId, Reason),
+    /// Every token that this user had so far has ended.
+    UserEnded(UserId, Reason),
+    /// Every token of everybody has ended.
+    EverybodyEnded(Reason),
+    /// The user's groups changed.
+    UserRightsChanged(UserId),
+    /// The name or the permissions of a group changed; the name is the one that tokens list.
+    GroupRightsChanged(String),
+}
+
+/// What the index says about a genuine, unexpired token, in the contract's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds.
+    Good,
+    /// Its session has ended; the position and reason of the event that ended it.
+    Ended(Seq, Reason),
+    /// Its rights are out of date since this position: refresh it.
+    Stale(Seq),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry<T> {
+    seq: Seq,
+    what: T,
+    /// Milliseconds since the Unix epoch; after it no token that the entry concerns can live.
+    keep_until: i64,
+}
+
+/// The entries, and the position up to which they are complete.
+#[derive(Debug, Default)]
+pub struct RevocationIndex {
+    position: Seq,
+    ended_sessions: HashMap<SessionId, Entry<Reason>>,
+    ended_users: HashMap<UserId, Entry<Reason>>,
+    ended_everybody: Option<Entry<Reason>>,
+    stale_users: HashMap<UserId, Entry<()>>,
+    stale_groups: HashMap<String, Entry<()>>,
+}
+
+impl RevocationIndex {
+    /// An index that has seen the log up to `position` and found nothing that a living token could
+    /// be concerned by.
+    pub fn at(position: Seq) -> Self {
+        Self { position, ..Self::default() }
+    }
+
+    /// The last position that was applied.
+    pub fn position(&self) -> Seq {
+        self.position
+    }
+
+    /// How many entries are held.
+    pub fn len(&self) -> usize {
+        self.ended_sessions.len()
+            + self.ended_users.len()
+            + usize::from(self.ended_everybody.is_some())
+            + self.stale_users.len()
+            + self.stale_groups.len()
+    }
+
+    /// Whether no entry is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Applies what the event at `seq` means. `keep_until`: milliseconds since the Unix epoch, the
+    /// event's time plus the longest life of a token. An event that was applied before changes
+    /// nothing.
+    pub fn apply(&mut self, seq: Seq, changes: impl IntoIterator<Item = Change>, keep_until: i64) {
+        if seq <= self.position {
+            return;
+        }
+        self.position = seq;
+        for change in changes {
+            self.note(seq, change, keep_until);
+        }
+    }
+
+    fn note(&mut self, seq: Seq, change: Change, keep_until: i64) {
+        match change {
+            Change::SessionEnded(session, what) => {
+                // A session ends once: the first reason stands.
+                self.ended_sessions.entry(session).or_insert(Entry { seq, what, keep_until });
+            }
+            Change::UserEnded(user, what) => {
+                self.ended_users.insert(user, Entry { seq, what, keep_until });
+            }
+            Change::EverybodyEnded(what) => {
+                self.ended_everybody = Some(Entry { seq, what, keep_until });
+            }
+            Change::UserRightsChanged(user) => {
+                self.stale_users.insert(user, Entry { seq, what: (), keep_until });
+            }
+            Change::GroupRightsChanged(name) => {
+                self.stale_groups.insert(name, Entry { seq, what: (), keep_until });
+            }
+        }
+    }
+
+    /// Whether a genuine, unexpired token holds at this index's position.
+    pub fn verdict(&self, claims: &Claims) -> Verdict {
+        if let Some(ended) = self.ended(claims) {
+            return ended;
+        }
+        match self.stale_since(claims) {
+            Some(seq) => Verdict::Stale(seq),
+            None => Verdict::Good,
+        }
+    }
+
+    fn ended(&self, claims: &Claims) -> Option<Verdict> {
+        let session = self.ended_sessions.get(&claims.sid);
+        let not_before = [self.ended_users.get(&claims.sub), self.ended_everybody.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.seq > claims.as_of);
+        // The earliest entry is the one that ended it: the first writer's reason stands.
+        session
+            .into_iter()
+            .chain(not_before)
+            .min_by_key(|entry| entry.seq)
+            .map(|entry| Verdict::Ended(entry.seq, entry.what))
+    }
+
+    fn stale_since(&self, claims: &Claims) -> Option<Seq> {
+        let user = self.stale_users.get(&claims.sub);
+        let groups = claims.groups.iter().filter_map(|name| self.stale_groups.get(name));
+        user.into_iter()
+            .chain(groups)
+            .map(|entry| entry.seq)
+            .filter(|seq| *seq > claims.as_of)
+            .max()
+    }
+
+    /// Forgets entries that no living token can be concerned by. `now`: milliseconds since the Unix
+    /// epoch.
+    pub fn sweep(&mut self, now: i64) {
+        self.ended_sessions.retain(|_, entry| entry.keep_until > now);
+        self.ended_users.retain(|_, entry| entry.keep_until > now);
+        self.ended_everybody = self.ended_everybody.take().filter(|entry| entry.keep_until > now);
+        self.stale_users.retain(|_, entry| entry.keep_until > now);
+        self.stale_groups.retain(|_, entry| entry.keep_until > now);
+    }
+}

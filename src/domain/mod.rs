@@ -1,0 +1,24 @@
+//! The rules, without I/O: what things are called, what is allowed, who hears what.
+//!
+//! Floor 1. Everything here is a value or a pure function and reads like the specification. It may
+//! not know databases, sockets, HTTP or which clock is in use.
+
+pub mod access;
+pub mod clock;
+pub mod device;
+pub mod error;
+pub mod event;
+pub mod group;
+pub mod id;
+pub mod message;
+pub mod metric;
+pub mod permission;
+pub mod policy;
+pub mod receipt;
+pub mod secret;
+pub mod session;
+pub mod standing;
+pub mod text;
+pub mod user;
+
+pub use sessionwire_guard::Reason;
