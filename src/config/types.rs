@@ -250,8 +250,8 @@ impl Value for LogFilter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, ConfigError};
     use super::*;
+    use crate::config::{Config, ConfigError};
 
     fn from_file(text: &str) -> Result<Config, ConfigError> {
         Config::from_sources(Some(text), [])

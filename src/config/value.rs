@@ -181,9 +181,9 @@ pub(super) fn joined<T: ToString>(list: &[T]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
+    use crate::config::{Config, ConfigError};
 
-    fn from_file(text: &str) -> Result<Config, super::super::ConfigError> {
+    fn from_file(text: &str) -> Result<Config, ConfigError> {
         Config::from_sources(Some(text), [])
     }
 
