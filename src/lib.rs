@@ -1,1 +1,4 @@
+//! Sessionwire, a realtime session server.
 
+pub mod config;
+pub mod telemetry;

@@ -1,1 +1,6 @@
-fn main(){}
+//! The one binary of integration tests; a module a subject.
+//!
+//! Each module is `#[cfg(test)]`, so that its helpers count as tests for the lints too.
+
+#[cfg(test)]
+mod architecture;

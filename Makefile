@@ -1,0 +1,58 @@
+# Everything a developer or the pipeline runs. `make test` needs a Debian with Rust and Node, installs
+# the rest, and fails rather than skip.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# The list of snapshots that the tests look at, written by insta as they run.
+SNAPSHOTS := $(abspath $(or $(CARGO_TARGET_DIR),target))/snapshots-referenced
+
+.PHONY: help
+help: ## Say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+# The tests come last, and of them nextest, so that the run ends with the summary of all tests.
+.PHONY: test
+test: tools format lint docs dependencies doctest unit ## Install what is missing, check everything, run all tests
+
+.PHONY: tools
+tools: ## Install what is missing
+	tests/setup/tools.sh
+
+.PHONY: format
+format: ## Check the formatting
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: ## Run clippy over everything
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: docs
+docs: ## Check the documentation, private items too
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --document-private-items
+
+.PHONY: dependencies
+dependencies: ## Check licences, sources and bans; fetches no advisories
+	cargo deny --workspace --locked check --deny unmatched-skip bans licenses sources
+
+.PHONY: doctest
+doctest: ## Run the examples in the documentation
+	cargo test --locked --workspace --doc
+
+.PHONY: unit
+unit: ## Run all other tests
+	mkdir -p "$(dir $(SNAPSHOTS))"
+	rm -f "$(SNAPSHOTS)"
+	INSTA_UPDATE=no INSTA_FORCE_PASS=0 INSTA_SNAPSHOT_REFERENCES_FILE="$(SNAPSHOTS)" \
+		cargo nextest run --locked --workspace
+	tests/setup/snapshots.sh "$(SNAPSHOTS)"
+
+.PHONY: fmt
+fmt: ## Format everything
+	cargo fmt --all
+
+.PHONY: demo
+demo: ## Run the demonstration: a temporary database with people and groups
+	cargo run --locked --release -- demo

@@ -1,0 +1,352 @@
+//! The one table of settings: name, type, default, unit, bounds and a line of explanation.
+//!
+//! [`Config`], its default, its reading and what `config check` prints are all made from it, so a
+//! setting cannot be in one of them and missing from another.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::Row;
+use super::error::Problem;
+use super::source::Collected;
+use super::types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, TokenAlgorithm};
+use super::value::{Refusal, Value};
+
+/// A setting, as the table describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key in the file; in capitals and with a prefix, its variable.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// What it does, in one line.
+    pub doc: &'static str,
+}
+
+/// What values a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number within bounds, which are themselves allowed.
+    Number {
+        /// The lowest value.
+        min: u64,
+        /// The highest value.
+        max: u64,
+        /// What it counts.
+        unit: Unit,
+    },
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A text of this form.
+    Form(&'static str),
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Thousandths of a second.
+    Milliseconds,
+    /// Bytes.
+    Bytes,
+    /// Kibibytes.
+    Kibibytes,
+    /// Open sockets.
+    Connections,
+    /// Things done at once, or one after the other.
+    Times,
+}
+
+/// Makes the struct, its default, its reader and its printer from one list.
+macro_rules! settings {
+    ($( $(#[doc = $doc:literal])+ $name:literal => $field:ident: $type:ty = $default:expr, $kind:expr; )*) => {
+        /// The server's configuration; every field was checked against the table.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Config { $( $(#[doc = $doc])+ pub $field: $type, )* }
+
+        /// Every setting there is, in the order of the table.
+        pub const SETTINGS: &[Setting] = &[
+            $( Setting { name: $name, kind: $kind, doc: concat!($($doc),+).trim_ascii() } ),*
+        ];
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $( $field: $default ),* }
+            }
+        }
+
+        impl Config {
+            /// Takes out of `given` what the table knows; what is left in it is unknown.
+            pub(super) fn read(given: &mut Collected) -> (Self, Vec<Problem>) {
+                let mut config = Self::default();
+                let mut problems = Vec::new();
+                let mut settings = SETTINGS.iter();
+                $(
+                    let setting = settings.next();
+                    take(given, setting, &mut config.$field, &mut problems);
+                )*
+                (config, problems)
+            }
+
+            /// The settings with the values in force and the defaults, for people to read.
+            pub fn rows(&self) -> Vec<Row> {
+                let default = Self::default();
+                let rows = [$( (self.$field.show(&$kind), default.$field.show(&$kind)) ),*];
+                SETTINGS
+                    .iter()
+                    .zip(rows)
+                    .map(|(setting, (value, default))| Row { setting, value, default })
+                    .collect()
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where clients connect; port 0 takes a free one.
+    "listen" => listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 7400)), ADDRESS;
+    /// Where the metrics are read; nowhere unless set.
+    "metrics_listen" => metrics_listen: Option<SocketAddr> = None, ADDRESS;
+    /// Where state and log are kept; unless set, `sessionwire.db` in the data directory.
+    "database" => database: Option<Database> = None, Kind::Form("sqlite://PATH");
+    /// What carries events between nodes.
+    "bus" => bus: Bus = Bus::Memory, Kind::Word(&["memory"]);
+    /// The folder of the key file and, unless set otherwise, of the database.
+    "data_dir" => data_dir: PathBuf = PathBuf::from("./data"), Kind::Form("the path of a folder");
+    /// The `iss` of tokens; unless set, the address that is listened on.
+    "issuer" => issuer: Option<Issuer> = None,
+        Kind::Form("an http or https address without user, query and fragment");
+    /// The `aud` of tokens.
+    "audience" => audience: String = "sessionwire".to_owned(), NAME;
+    /// The `client_id` of tokens.
+    "client_id" => client_id: String = "sessionwire".to_owned(), NAME;
+    /// Origins whose pages may call and connect, besides the server's own.
+    "allowed_origins" => allowed_origins: Vec<Origin> = Vec::new(),
+        Kind::Form("a list of origins such as https://app.example.org, without a path");
+    /// Proxies whose word about a client's address is believed.
+    "trusted_proxies" => trusted_proxies: Vec<IpNet> = Vec::new(),
+        Kind::Form("a list of addresses and networks such as 10.0.0.0/8");
+    /// How long an access token lives.
+    "access_token_ttl_s" => access_token_ttl: Duration = Duration::from_mins(5), seconds(30, 3600);
+    /// What access tokens are signed with.
+    "token_algorithm" => token_algorithm: TokenAlgorithm = TokenAlgorithm::Es256,
+        Kind::Word(TokenAlgorithm::WORDS);
+    /// How long a stopping server takes to send its clients elsewhere.
+    "drain_s" => drain: Duration = Duration::from_secs(10), seconds(0, 300);
+    /// How often a connection is asked whether it still is one.
+    "heartbeat_s" => heartbeat: Duration = Duration::from_mins(1), seconds(1, 3600);
+    /// How long a connection may take to say who it is.
+    "auth_timeout_s" => auth_timeout: Duration = Duration::from_secs(10), seconds(1, 60);
+    /// How long a client may read nothing of what waits for it before it is closed with 4002.
+    "write_timeout_s" => write_timeout: Duration = Duration::from_secs(10), seconds(1, 120);
+    /// Connections in all.
+    "max_connections" => max_connections: usize = 15_000, connections(1_000_000);
+    /// Connections of one user.
+    "max_connections_per_user" => max_connections_per_user: usize = 100, connections(10_000);
+    /// Connections from one address.
+    "max_connections_per_address" => max_connections_per_address: usize = 1000,
+        connections(1_000_000);
+    /// Connections that have not said yet who they are.
+    "max_unauthenticated" => max_unauthenticated: usize = 1000, connections(100_000);
+    /// The longest message that a client may send over a socket.
+    "max_frame_bytes" => max_frame_bytes: usize = 16_384, bytes(1024, 1_048_576);
+    /// The longest body of a request.
+    "max_body_bytes" => max_body_bytes: usize = 1_048_576, bytes(16_384, 16_777_216);
+    /// How long a request may take.
+    "request_timeout_s" => request_timeout: Duration = Duration::from_secs(30), seconds(1, 300);
+    /// Password hashes that are computed at once; each holds the memory below.
+    "password_hash_concurrency" => password_hash_concurrency: usize = 2, times(1, 64);
+    /// Memory of one argon2id hash; low values are for tests.
+    "password_hash_memory_kib" => password_hash_memory_kib: u32 = 19_456,
+        Kind::Number { min: 8, max: 1_048_576, unit: Unit::Kibibytes };
+    /// Passes of one argon2id hash over its memory.
+    "password_hash_iterations" => password_hash_iterations: u32 = 2, times(1, 10);
+    /// Failed sign-ins that an account may have at once from unknown devices.
+    "sign_in_failures_burst" => sign_in_failures_burst: NonZeroU32 = times_of(10),
+        times(1, 10_000);
+    /// How long it takes until an account may have one failed sign-in more.
+    "sign_in_failure_interval_s" => sign_in_failure_interval: Duration = Duration::from_secs(6),
+        seconds(1, 3600);
+    /// Failed sign-ins that an address may have at once.
+    "sign_in_failures_burst_address" => sign_in_failures_burst_address: NonZeroU32 = times_of(100),
+        times(1, 100_000);
+    /// How often sessions past their end are looked for.
+    "sweep_interval_ms" => sweep_interval: Duration = Duration::from_secs(1),
+        Kind::Number { min: 50, max: 60_000, unit: Unit::Milliseconds };
+    /// How long the predecessor of a refresh token is still answered, for tabs that race.
+    "refresh_grace_s" => refresh_grace: Duration = Duration::from_secs(30), seconds(0, 300);
+    /// How long that predecessor is answered where the answer to it was never used.
+    "refresh_lost_answer_s" => refresh_lost_answer: Duration = Duration::from_hours(24),
+        seconds(0, 86_400);
+    /// How long a takeover token lives.
+    "takeover_token_ttl_s" => takeover_token_ttl: Duration = Duration::from_mins(2),
+        seconds(10, 600);
+    /// How long a person has to answer whether another device may take over.
+    "approval_timeout_s" => approval_timeout: Duration = Duration::from_secs(30), seconds(1, 300);
+    /// How long a socket ticket lives.
+    "ticket_ttl_s" => ticket_ttl: Duration = Duration::from_secs(30), seconds(1, 300);
+    /// What is logged.
+    "log_level" => log_level: LogFilter = LogFilter::info(),
+        Kind::Form("a filter such as info, or sessionwire=debug,info");
+    /// How a line of the log looks.
+    "log_format" => log_format: LogFormat = LogFormat::Text, Kind::Word(LogFormat::WORDS);
+}
+
+const ADDRESS: Kind = Kind::Form("an address with a port such as 127.0.0.1:7400");
+const NAME: Kind = Kind::Form("a text of 1 to 255 bytes");
+
+const fn seconds(min: u64, max: u64) -> Kind {
+    Kind::Number {
+        min,
+        max,
+        unit: Unit::Seconds,
+    }
+}
+
+const fn bytes(min: u64, max: u64) -> Kind {
+    Kind::Number {
+        min,
+        max,
+        unit: Unit::Bytes,
+    }
+}
+
+const fn connections(max: u64) -> Kind {
+    Kind::Number {
+        min: 1,
+        max,
+        unit: Unit::Connections,
+    }
+}
+
+const fn times(min: u64, max: u64) -> Kind {
+    Kind::Number {
+        min,
+        max,
+        unit: Unit::Times,
+    }
+}
+
+const fn times_of(number: u32) -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(number.saturating_sub(1))
+}
+
+/// Reads one setting, if it was given, over its default.
+fn take<T: Value>(
+    given: &mut Collected,
+    setting: Option<&'static Setting>,
+    field: &mut T,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(setting) = setting else { return };
+    let Some(written) = given.remove(setting.name) else {
+        return;
+    };
+    match T::read(&written, &setting.kind) {
+        Ok(value) => *field = value,
+        Err(Refusal::Kind) => problems.push(Problem::refused(setting, &written, None)),
+        Err(Refusal::Because(why)) => problems.push(Problem::refused(setting, &written, Some(why))),
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number {
+                min,
+                max,
+                unit: Unit::Times,
+            } => {
+                write!(f, "a whole number from {min} to {max}")
+            }
+            Self::Number { min, max, unit } => {
+                write!(f, "a whole number of {unit} from {min} to {max}")
+            }
+            Self::Word([words @ .., last]) if !words.is_empty() => {
+                write!(f, "{} or {last}", words.join(", "))
+            }
+            Self::Word(words) => f.write_str(&words.join(", ")),
+            Self::Form(form) => f.write_str(form),
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Bytes => "bytes",
+            Self::Kibibytes => "KiB",
+            Self::Connections => "connections",
+            Self::Times => "times",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_that_the_setting_takes() {
+        for row in Config::default().rows() {
+            if row.default.is_empty() {
+                continue;
+            }
+            let variable = format!("SESSIONWIRE_{}", row.setting.name.to_uppercase());
+            let config = Config::from_sources(None, [(variable, row.default.clone())]);
+            assert_eq!(
+                config.unwrap().rows().len(),
+                SETTINGS.len(),
+                "{}",
+                row.setting.name
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_tell_their_unit() {
+        let mut names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        for setting in SETTINGS {
+            let Kind::Number { unit, .. } = setting.kind else {
+                continue;
+            };
+            let ending = match unit {
+                Unit::Seconds => "_s",
+                Unit::Milliseconds => "_ms",
+                Unit::Bytes => "_bytes",
+                Unit::Kibibytes => "_kib",
+                Unit::Connections | Unit::Times => continue,
+            };
+            assert!(setting.name.ends_with(ending), "{}", setting.name);
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SETTINGS.len());
+    }
+
+    #[test]
+    fn rows_tell_the_value_in_force_beside_the_default() {
+        let config = Config {
+            sweep_interval: Duration::from_millis(50),
+            ..Config::default()
+        };
+        let rows = config.rows();
+        let row = rows
+            .iter()
+            .find(|row| row.setting.name == "sweep_interval_ms")
+            .unwrap();
+        assert_eq!((row.value.as_str(), row.default.as_str()), ("50", "1000"));
+        assert_eq!(
+            row.setting.doc,
+            "How often sessions past their end are looked for."
+        );
+    }
+}
