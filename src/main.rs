@@ -1,1 +1,3 @@
-fn main(){}
+//! The `sessionwire` program.
+
+fn main() {}

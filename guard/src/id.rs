@@ -35,7 +35,9 @@ uuid_id!(
 
 /// A position in the log: gap-free, from 1; 0 is before the first event. It is the only clock that
 /// decides whether a token is good.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 

@@ -73,7 +73,10 @@ impl VerificationKey {
     /// Reads a public JWK (RFC 7517). RSA keys below 2048 bits are refused.
     pub fn from_jwk(algorithm: Algorithm, jwk: &serde_json::Value) -> Result<Self, KeyError> {
         if algorithm == Algorithm::RS256 {
-            let modulus = jwk.get("n").and_then(serde_json::Value::as_str).unwrap_or_default();
+            let modulus = jwk
+                .get("n")
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default();
             if modulus.len() < 2048 / 6 {
                 return Err(KeyError::Weak);
             }
@@ -123,7 +126,11 @@ pub struct KeySet {
 impl KeySet {
     /// An empty set for tokens of this issuer, meant for this audience.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        Self { issuer: issuer.into(), audience: audience.into(), keys: HashMap::new() }
+        Self {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            keys: HashMap::new(),
+        }
     }
 
     /// Adds a key under its `kid`.
@@ -140,7 +147,11 @@ impl KeySet {
     /// Checks everything but revocation. `now` is whole seconds since the Unix epoch.
     pub fn verify(&self, token: &str, now: i64) -> Result<Claims, Rejection> {
         let claims = self.verify_signed(token)?;
-        if claims.exp <= now { Err(Rejection::Expired) } else { Ok(claims) }
+        if claims.exp <= now {
+            Err(Rejection::Expired)
+        } else {
+            Ok(claims)
+        }
     }
 
     /// As [`Self::verify`], but an expired token is still read: a sign-out may come late.

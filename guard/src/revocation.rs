@@ -59,7 +59,10 @@ impl RevocationIndex {
     /// An index that has seen the log up to `position` and found nothing that a living token could
     /// be concerned by.
     pub fn at(position: Seq) -> Self {
-        Self { position, ..Self::default() }
+        Self {
+            position,
+            ..Self::default()
+        }
     }
 
     /// The last position that was applied.
@@ -98,19 +101,48 @@ impl RevocationIndex {
         match change {
             Change::SessionEnded(session, what) => {
                 // A session ends once: the first reason stands.
-                self.ended_sessions.entry(session).or_insert(Entry { seq, what, keep_until });
+                self.ended_sessions.entry(session).or_insert(Entry {
+                    seq,
+                    what,
+                    keep_until,
+                });
             }
             Change::UserEnded(user, what) => {
-                self.ended_users.insert(user, Entry { seq, what, keep_until });
+                self.ended_users.insert(
+                    user,
+                    Entry {
+                        seq,
+                        what,
+                        keep_until,
+                    },
+                );
             }
             Change::EverybodyEnded(what) => {
-                self.ended_everybody = Some(Entry { seq, what, keep_until });
+                self.ended_everybody = Some(Entry {
+                    seq,
+                    what,
+                    keep_until,
+                });
             }
             Change::UserRightsChanged(user) => {
-                self.stale_users.insert(user, Entry { seq, what: (), keep_until });
+                self.stale_users.insert(
+                    user,
+                    Entry {
+                        seq,
+                        what: (),
+                        keep_until,
+                    },
+                );
             }
             Change::GroupRightsChanged(name) => {
-                self.stale_groups.insert(name, Entry { seq, what: (), keep_until });
+                self.stale_groups.insert(
+                    name,
+                    Entry {
+                        seq,
+                        what: (),
+                        keep_until,
+                    },
+                );
             }
         }
     }
@@ -128,10 +160,13 @@ impl RevocationIndex {
 
     fn ended(&self, claims: &Claims) -> Option<Verdict> {
         let session = self.ended_sessions.get(&claims.sid);
-        let not_before = [self.ended_users.get(&claims.sub), self.ended_everybody.as_ref()]
-            .into_iter()
-            .flatten()
-            .filter(|entry| entry.seq > claims.as_of);
+        let not_before = [
+            self.ended_users.get(&claims.sub),
+            self.ended_everybody.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.seq > claims.as_of);
         // The earliest entry is the one that ended it: the first writer's reason stands.
         session
             .into_iter()
@@ -142,7 +177,10 @@ impl RevocationIndex {
 
     fn stale_since(&self, claims: &Claims) -> Option<Seq> {
         let user = self.stale_users.get(&claims.sub);
-        let groups = claims.groups.iter().filter_map(|name| self.stale_groups.get(name));
+        let groups = claims
+            .groups
+            .iter()
+            .filter_map(|name| self.stale_groups.get(name));
         user.into_iter()
             .chain(groups)
             .map(|entry| entry.seq)
@@ -153,9 +191,13 @@ impl RevocationIndex {
     /// Forgets entries that no living token can be concerned by. `now`: milliseconds since the Unix
     /// epoch.
     pub fn sweep(&mut self, now: i64) {
-        self.ended_sessions.retain(|_, entry| entry.keep_until > now);
+        self.ended_sessions
+            .retain(|_, entry| entry.keep_until > now);
         self.ended_users.retain(|_, entry| entry.keep_until > now);
-        self.ended_everybody = self.ended_everybody.take().filter(|entry| entry.keep_until > now);
+        self.ended_everybody = self
+            .ended_everybody
+            .take()
+            .filter(|entry| entry.keep_until > now);
         self.stale_users.retain(|_, entry| entry.keep_until > now);
         self.stale_groups.retain(|_, entry| entry.keep_until > now);
     }

@@ -117,6 +117,9 @@ impl Cause {
 
     /// The same request, on another's behalf.
     pub fn on_behalf_of(&self, initiating_entity: InitiatingEntity) -> Self {
-        Self { initiating_entity, ..self.clone() }
+        Self {
+            initiating_entity,
+            ..self.clone()
+        }
     }
 }

@@ -26,8 +26,14 @@ pub enum Platform {
 
 impl Platform {
     /// Every platform.
-    pub const ALL: [Self; 6] =
-        [Self::Web, Self::Ios, Self::Android, Self::Desktop, Self::Game, Self::Other];
+    pub const ALL: [Self; 6] = [
+        Self::Web,
+        Self::Ios,
+        Self::Android,
+        Self::Desktop,
+        Self::Game,
+        Self::Other,
+    ];
 
     /// The name on the wire and in the database.
     pub fn as_str(self) -> &'static str {
@@ -62,7 +68,10 @@ impl Device {
 
     /// What others may see of it.
     pub fn label(&self) -> DeviceLabel {
-        DeviceLabel { device_name: self.name.clone(), platform: self.platform }
+        DeviceLabel {
+            device_name: self.name.clone(),
+            platform: self.platform,
+        }
     }
 }
 

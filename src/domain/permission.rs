@@ -38,7 +38,9 @@ impl Difference {
 /// A group's permissions: each 1 to 128 visible ASCII characters, at most 200, each once.
 pub fn check_permissions(permissions: &[String]) -> Result<BTreeSet<String>, Error> {
     if permissions.len() > LIST_MAX {
-        return Err(Error::validation(format!("`permissions` may have at most {LIST_MAX} items")));
+        return Err(Error::validation(format!(
+            "`permissions` may have at most {LIST_MAX} items"
+        )));
     }
     for permission in permissions {
         let fits = (1..=NAME_CHARS_MAX).contains(&permission.len())

@@ -22,10 +22,14 @@ pub const BULK_MAX: usize = 20_000;
 pub fn check_line(field: &str, text: &str, max: usize) -> Result<(), Error> {
     let length = text.chars().take(max + 1).count();
     if text.trim().is_empty() || length > max {
-        return Err(Error::validation(format!("`{field}` needs 1 to {max} characters")));
+        return Err(Error::validation(format!(
+            "`{field}` needs 1 to {max} characters"
+        )));
     }
     if text.chars().any(char::is_control) {
-        return Err(Error::validation(format!("`{field}` must not contain control characters")));
+        return Err(Error::validation(format!(
+            "`{field}` must not contain control characters"
+        )));
     }
     Ok(())
 }
@@ -33,10 +37,17 @@ pub fn check_line(field: &str, text: &str, max: usize) -> Result<(), Error> {
 /// Several lines of text: up to `max` characters; of control characters only line ends and tabs.
 pub fn check_paragraph(field: &str, text: &str, max: usize) -> Result<(), Error> {
     if text.chars().take(max + 1).count() > max {
-        return Err(Error::validation(format!("`{field}` may have at most {max} characters")));
+        return Err(Error::validation(format!(
+            "`{field}` may have at most {max} characters"
+        )));
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Error::validation(format!("`{field}` must not contain control characters")));
+    if text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        return Err(Error::validation(format!(
+            "`{field}` must not contain control characters"
+        )));
     }
     Ok(())
 }

@@ -63,7 +63,9 @@ pub struct NewUser {
 pub fn check_username(username: &str) -> Result<(), Error> {
     check_line("username", username, NAME_CHARS_MAX)?;
     if username.trim() != username {
-        return Err(Error::validation("`username` must not begin or end with space"));
+        return Err(Error::validation(
+            "`username` must not begin or end with space",
+        ));
     }
     Ok(())
 }

@@ -1,0 +1,288 @@
+//! Messages: what a client hears and says, and the rule of what it is owed. CONTRACT "The socket".
+//!
+//! To add one that a client hears: a variant of [`ServerMessage`], its row in `docs/protocol.md`, and
+//! its snapshot. It may not know transports.
+
+use serde::{Deserialize, Serialize};
+
+use super::Reason;
+use super::access::InitiatingEntity;
+use super::clock::Timestamp;
+use super::device::DeviceLabel;
+use super::id::{ConnectionId, DeviceId, Seq, SessionId, TakeoverRequestId, UserId};
+use super::permission::Difference;
+use super::standing::{Standing, Told};
+
+/// What a client hears.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub enum ServerMessage {
+    /// The socket is open; the present state.
+    #[serde(rename = "welcome")]
+    Welcome(Welcome),
+    /// The person's rights differ from what the client was told.
+    #[serde(rename = "permissions.changed")]
+    PermissionsChanged(PermissionsChanged),
+    /// The session ended; the close follows.
+    #[serde(rename = "session.revoked")]
+    SessionRevoked(SessionRevoked),
+    /// Another device asks for the seat.
+    #[serde(rename = "session.takeover_requested")]
+    TakeoverRequested {
+        id: Seq,
+        request_id: TakeoverRequestId,
+        #[serde(flatten)]
+        device: DeviceLabel,
+        expires_at: Timestamp,
+    },
+    /// Something an administrator or a service says.
+    #[serde(rename = "notice")]
+    Notice {
+        id: Seq,
+        #[serde(flatten)]
+        content: NoticeContent,
+        at: Timestamp,
+    },
+    /// The token runs out soon.
+    #[serde(rename = "token.expiring")]
+    TokenExpiring { expires_at: Timestamp },
+    /// The newer token was taken.
+    #[serde(rename = "token.refreshed")]
+    TokenRefreshed {
+        as_of: Seq,
+        token_expires_at: Timestamp,
+    },
+    /// Come back after this many milliseconds; the close follows.
+    #[serde(rename = "reconnect")]
+    Reconnect { after_ms: u64 },
+    /// The answer to `ping`.
+    #[serde(rename = "pong")]
+    Pong,
+    /// Something was wrong with what the client said; nothing else changes.
+    #[serde(rename = "error")]
+    Error { code: &'static str, message: String },
+}
+
+/// See [`ServerMessage::Welcome`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub struct Welcome {
+    pub connection_id: ConnectionId,
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    pub device_id: DeviceId,
+    pub groups: Vec<String>,
+    pub permissions: Vec<String>,
+    pub as_of: Seq,
+    pub token_expires_at: Timestamp,
+    pub heartbeat_seconds: u64,
+}
+
+/// See [`ServerMessage::PermissionsChanged`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub struct PermissionsChanged {
+    pub id: Seq,
+    pub as_of: Seq,
+    pub groups: GroupsDifference,
+    pub permissions: PermissionsDifference,
+    pub action: &'static str,
+    pub refresh_within_ms: u64,
+    pub initiating_entity: InitiatingEntity,
+    pub at: Timestamp,
+}
+
+/// Groups that the person came into and left.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub struct GroupsDifference {
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+}
+
+/// Permissions that the person has gained and lost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub struct PermissionsDifference {
+    pub gained: Vec<String>,
+    pub lost: Vec<String>,
+}
+
+/// See [`ServerMessage::SessionRevoked`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub struct SessionRevoked {
+    pub id: Seq,
+    pub session_id: SessionId,
+    pub reason: Reason,
+    pub message: &'static str,
+    pub initiating_entity: InitiatingEntity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<DeviceLabel>,
+    pub at: Timestamp,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeLevel {
+    /// Good to know.
+    Info,
+    /// Better to know.
+    Warning,
+    /// Must be known.
+    Critical,
+}
+
+/// What a notice says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub struct NoticeContent {
+    pub level: NoticeLevel,
+    pub title: String,
+    pub body: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub data: Option<serde_json::Value>,
+}
+
+/// What a client says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the contract's members, described there"
+)]
+pub enum ClientMessage {
+    /// The token, as the first message.
+    #[serde(rename = "auth")]
+    Auth { token: String },
+    /// A newer token of the same session.
+    #[serde(rename = "token.refresh")]
+    TokenRefresh { token: String },
+    /// Is anybody there?
+    #[serde(rename = "ping")]
+    Ping {},
+    /// The person was told.
+    #[serde(rename = "ack")]
+    Ack { id: Seq },
+    /// The person is there.
+    #[serde(rename = "activity")]
+    Activity {},
+    /// May the other device take the seat?
+    #[serde(rename = "takeover.answer")]
+    TakeoverAnswer {
+        request_id: TakeoverRequestId,
+        allow: bool,
+    },
+}
+
+/// Why a frame is not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Not JSON, or not an object: the connection closes.
+    #[error("a frame must hold one JSON object")]
+    NotAnObject,
+    /// A type that this server does not know: answered with an error, otherwise ignored.
+    #[error("unknown message type")]
+    UnknownType,
+    /// A known type with missing, wrong or unknown members: likewise.
+    #[error("wrong or unknown members for this message type")]
+    WrongMembers,
+}
+
+impl ClientMessage {
+    const TYPES: [&'static str; 6] = [
+        "auth",
+        "token.refresh",
+        "ping",
+        "ack",
+        "activity",
+        "takeover.answer",
+    ];
+
+    /// Reads a text frame. Nesting is bounded by the JSON reader (128 levels).
+    pub fn parse(text: &str) -> Result<Self, Unreadable> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|_| Unreadable::NotAnObject)?;
+        let object = value.as_object().ok_or(Unreadable::NotAnObject)?;
+        let kind = object.get("type").and_then(serde_json::Value::as_str);
+        if !kind.is_some_and(|kind| Self::TYPES.contains(&kind)) {
+            return Err(Unreadable::UnknownType);
+        }
+        serde_json::from_value(value).map_err(|_| Unreadable::WrongMembers)
+    }
+}
+
+/// What moved a user's rights, for the message about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RightsCause {
+    /// The last event that the message covers.
+    pub id: Seq,
+    /// On whose behalf.
+    pub initiating_entity: InitiatingEntity,
+    /// When.
+    pub at: Timestamp,
+    /// How long a refresh that nothing else asks for may wait, in milliseconds.
+    pub refresh_within_ms: u64,
+}
+
+/// What a client is owed: the difference between what it was told and what is so. Nothing where
+/// changes cancel out.
+pub fn owed(told: &Told, standing: &Standing, cause: RightsCause) -> Option<PermissionsChanged> {
+    let groups = Difference::between(&told.groups, &standing.groups);
+    let permissions = Difference::between(&told.permissions, &standing.permissions);
+    if groups.is_empty() && permissions.is_empty() {
+        return None;
+    }
+    Some(PermissionsChanged {
+        id: cause.id,
+        as_of: standing.as_of,
+        groups: GroupsDifference {
+            added: groups.came,
+            removed: groups.went,
+        },
+        permissions: PermissionsDifference {
+            gained: permissions.came,
+            lost: permissions.went,
+        },
+        action: "refresh",
+        refresh_within_ms: cause.refresh_within_ms,
+        initiating_entity: cause.initiating_entity,
+        at: cause.at,
+    })
+}
+
+/// The frame that tells a client that its session ended.
+pub fn session_revoked(session_id: SessionId, end: &super::session::SessionEnd) -> SessionRevoked {
+    SessionRevoked {
+        id: end.seq,
+        session_id,
+        reason: end.reason,
+        message: end.reason.sentence(),
+        initiating_entity: end.initiating_entity,
+        replaced_by: end.replaced_by.clone(),
+        at: end.at,
+    }
+}
