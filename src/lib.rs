@@ -13,6 +13,10 @@
 //!
 //! `docs/ARCHITECTURE.md` walks through three changes from top to bottom.
 
+pub mod bus;
 pub mod config;
 pub mod domain;
+pub mod node;
+pub mod service;
 pub mod telemetry;
+pub mod transport;

@@ -14,6 +14,8 @@ use super::id::{ApiKeyId, DeviceId, GroupId, Seq, SessionId, TakeoverRequestId, 
 use super::message::NoticeContent;
 use super::policy::Policy;
 
+pub use super::batch::Batch;
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
