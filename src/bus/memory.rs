@@ -47,7 +47,7 @@ impl Bus for MemoryBus {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Heard;
+    use crate::bus::Heard;
     use super::*;
 
     fn empty() -> Arc<Batch> {

@@ -1,0 +1,284 @@
+//! A connection whose user is known: first it waits for the present state, then it is live. It may
+//! not know how its token was checked when it came.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sessionwire_guard::Claims;
+
+use super::pace::Pace;
+use super::{Intent, Output, Timing};
+use crate::domain::clock::Timestamp;
+use crate::domain::close::Close;
+use crate::domain::id::{ConnectionId, DeviceId, Seq, SessionId, UserId};
+use crate::domain::message::{RightsCause, ServerMessage, Welcome, owed, session_revoked};
+use crate::domain::standing::{Standing, Told};
+use crate::node::delivery::{Outcome, Ticket};
+use crate::node::frame::Frame;
+use crate::node::mailbox::{Ending, FRAMES_MAX, Rights};
+use crate::node::wheel::Due;
+
+/// How long before its expiry a token is said to expire.
+const EXPIRY_WARNING: Duration = Duration::from_mins(1);
+
+/// Whose connection it is.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::node) struct Identity {
+    pub(in crate::node) connection: ConnectionId,
+    pub(in crate::node) session: SessionId,
+    pub(in crate::node) user: UserId,
+    pub(in crate::node) device: DeviceId,
+}
+
+/// What a connection has until it is welcomed.
+struct Arrival {
+    claims: Box<Claims>,
+    /// What made the token stale, where it was.
+    stale: Option<RightsCause>,
+    until: Duration,
+    /// Messages that came before the welcome.
+    held: Vec<(Frame, Option<Ticket>)>,
+}
+
+enum Phase {
+    Arriving(Box<Arrival>),
+    /// What the client was last told; shared with the user's other connections.
+    Live(Arc<Standing>),
+}
+
+/// See the module.
+pub(in crate::node) struct Identified {
+    pub(super) identity: Identity,
+    phase: Phase,
+    pub(super) timing: Timing,
+    pub(super) expires_at: Timestamp,
+    pub(super) warned: bool,
+    pub(super) heard_at: Duration,
+    pinged_at: Duration,
+    pub(super) active_at: Option<Duration>,
+    pub(super) pace: Pace,
+}
+
+impl Identified {
+    /// One that came at `uptime` with this token.
+    pub(in crate::node) fn new(
+        identity: Identity,
+        claims: Claims,
+        stale: Option<RightsCause>,
+        uptime: Duration,
+        timing: Timing,
+    ) -> Self {
+        Self {
+            identity,
+            expires_at: Timestamp::from_seconds(claims.exp),
+            phase: Phase::Arriving(Box::new(Arrival {
+                claims: Box::new(claims),
+                stale,
+                until: uptime.saturating_add(timing.patience),
+                held: Vec::new(),
+            })),
+            timing,
+            warned: false,
+            heard_at: uptime,
+            pinged_at: uptime,
+            active_at: None,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Whose connection it is.
+    pub(in crate::node) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Whether the client was welcomed.
+    pub(in crate::node) fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live(_))
+    }
+
+    /// The present rights. `None`: they can't be dealt with yet; else what came of them for those who
+    /// ask for a receipt.
+    pub(in crate::node) fn on_rights(
+        &mut self,
+        rights: &Rights,
+        now: Timestamp,
+        outputs: &mut Vec<Output>,
+    ) -> Option<Outcome> {
+        let standing = &rights.standing;
+        match &mut self.phase {
+            Phase::Live(told) => {
+                if standing.as_of < told.as_of {
+                    return Some(Outcome::NothingOwed);
+                }
+                let before = std::mem::replace(told, Arc::clone(standing));
+                // Most wakes find what was there before; then nothing is copied to compare it.
+                if before.groups == standing.groups && before.permissions == standing.permissions {
+                    return Some(Outcome::NothingOwed);
+                }
+                Some(tell(&Told::by_standing(&before), rights, None, now, outputs))
+            }
+            Phase::Arriving(arrival) => {
+                // Register, then check: a state that misses an applied event is read again first.
+                if !rights.current || standing.as_of < arrival.claims.as_of {
+                    return None;
+                }
+                let claims = &arrival.claims;
+                let told = Told::by_token(&claims.groups, &claims.permissions);
+                let stale = arrival.stale;
+                let held = std::mem::take(&mut arrival.held);
+                let presented = arrival.claims.clone();
+                self.phase = Phase::Live(Arc::clone(standing));
+                outputs.push(self.welcome(standing));
+                let outcome = tell(&told, rights, stale, now, outputs);
+                for (frame, ticket) in held {
+                    send_shared(frame, ticket, outputs);
+                }
+                outputs.push(Output::Call(Intent::Presented(presented)));
+                Some(outcome)
+            }
+        }
+    }
+
+    fn welcome(&self, standing: &Standing) -> Output {
+        Output::send(ServerMessage::Welcome(Welcome {
+            connection_id: self.identity.connection,
+            session_id: self.identity.session,
+            user_id: self.identity.user,
+            device_id: self.identity.device,
+            groups: standing.groups.iter().cloned().collect(),
+            permissions: standing.permissions.iter().cloned().collect(),
+            as_of: standing.as_of,
+            token_expires_at: self.expires_at,
+            heartbeat_seconds: self.timing.heartbeat.as_secs(),
+        }))
+    }
+
+    /// A message that everybody concerned shares.
+    pub(in crate::node) fn on_frame(
+        &mut self,
+        frame: Frame,
+        ticket: Option<Ticket>,
+        outputs: &mut Vec<Output>,
+    ) {
+        match &mut self.phase {
+            Phase::Live(_) => send_shared(frame, ticket, outputs),
+            Phase::Arriving(arrival) if arrival.held.len() < FRAMES_MAX => {
+                arrival.held.push((frame, ticket));
+            }
+            Phase::Arriving(_) => outputs.push(Output::Close(Close::TOO_SLOW)),
+        }
+    }
+
+    /// The session ended.
+    pub(in crate::node) fn on_end(&self, ending: Ending, outputs: &mut Vec<Output>) {
+        let revoked = session_revoked(self.identity.session, &ending.end);
+        outputs.push(Output::send(ServerMessage::SessionRevoked(revoked)));
+        outputs.push(Output::Close(ending.end.reason.into()));
+        if let Some(ticket) = ending.ticket {
+            outputs.push(Output::Settle(ticket, Outcome::ToldAndClosed));
+        }
+    }
+
+    /// The server is going away.
+    pub(in crate::node) fn on_drain(after_ms: u64, outputs: &mut Vec<Output>) {
+        outputs.push(Output::send(ServerMessage::Reconnect { after_ms }));
+        outputs.push(Output::Close(Close::DRAINING));
+    }
+
+    /// Time has passed.
+    pub(in crate::node) fn on_tick(
+        &mut self,
+        now: Timestamp,
+        uptime: Duration,
+        outputs: &mut Vec<Output>,
+    ) {
+        if now >= self.expires_at {
+            outputs.push(Output::Close(Close::TOKEN_EXPIRED));
+            return;
+        }
+        if let Phase::Arriving(arrival) = &self.phase {
+            if uptime >= arrival.until {
+                outputs.push(Output::Close(Close::CANNOT_DECIDE));
+            }
+            return;
+        }
+        if uptime >= self.missed_at() {
+            outputs.push(Output::Close(Close::HEARTBEAT_MISSED));
+            return;
+        }
+        if uptime >= self.pinged_at.saturating_add(self.timing.heartbeat) {
+            self.pinged_at = uptime;
+            outputs.push(Output::Ping);
+        }
+        if !self.warned && now >= self.expires_at.minus(EXPIRY_WARNING) {
+            self.warned = true;
+            let expires_at = self.expires_at;
+            outputs.push(Output::send(ServerMessage::TokenExpiring { expires_at }));
+        }
+    }
+
+    /// When nothing was heard for two heartbeats.
+    fn missed_at(&self) -> Duration {
+        self.heard_at.saturating_add(self.timing.heartbeat * 2)
+    }
+
+    /// When it has to look at the time again.
+    pub(in crate::node) fn due(&self) -> Due {
+        let uptime = match &self.phase {
+            Phase::Arriving(arrival) => arrival.until,
+            Phase::Live(_) => {
+                let ping_at = self.pinged_at.saturating_add(self.timing.heartbeat);
+                ping_at.min(self.missed_at())
+            }
+        };
+        let wall = if self.warned || !self.is_live() {
+            self.expires_at
+        } else {
+            self.expires_at.minus(EXPIRY_WARNING)
+        };
+        Due {
+            wall: Some(wall),
+            uptime,
+        }
+    }
+
+    /// The position that a state has to cover before the client can be welcomed.
+    pub(in crate::node) fn needs(&self) -> Seq {
+        match &self.phase {
+            Phase::Arriving(arrival) => arrival.claims.as_of,
+            Phase::Live(told) => told.as_of,
+        }
+    }
+}
+
+/// Tells the difference, if there is one.
+fn tell(
+    told: &Told,
+    rights: &Rights,
+    stale: Option<RightsCause>,
+    now: Timestamp,
+    outputs: &mut Vec<Output>,
+) -> Outcome {
+    // Without an event that this connection saw, the one that made the token stale; without one, the
+    // token's rights were read before its position's last event was.
+    let cause = rights.cause.or(stale).unwrap_or(RightsCause {
+        id: rights.standing.as_of,
+        initiating_entity: crate::domain::access::InitiatingEntity::System,
+        at: now,
+        refresh_within_ms: 0,
+    });
+    match owed(told, &rights.standing, cause) {
+        Some(changed) => {
+            outputs.push(Output::send(ServerMessage::PermissionsChanged(changed)));
+            Outcome::Told
+        }
+        None => Outcome::NothingOwed,
+    }
+}
+
+fn send_shared(frame: Frame, ticket: Option<Ticket>, outputs: &mut Vec<Output>) {
+    outputs.push(Output::SendShared(frame));
+    if let Some(ticket) = ticket {
+        outputs.push(Output::Settle(ticket, Outcome::Told));
+    }
+}

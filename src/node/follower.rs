@@ -1,0 +1,238 @@
+//! The one reader of the log on a node: every event once, in order, whatever the bus does. It may not
+//! know what the events mean to connections.
+//!
+//! A batch from the bus is applied if it is the next one. Where it is not, and at least once in a part
+//! of the lease, the log itself is read; only that renews the lease, counted from before the read, so
+//! a node that reports ready has applied everything that is older than the lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::fanout::Fanout;
+use super::gate::{Gate, TOKEN_LIFE_MAX};
+use super::source::Source;
+use crate::bus::{BatchReceiver, Heard};
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::error::Error;
+use crate::domain::event::{Event, LogEntry};
+use crate::domain::id::Seq;
+use crate::domain::metric;
+
+/// Events of one read.
+const PAGE: u32 = 1000;
+/// How many times the log is read within one lease.
+const READS_PER_LEASE: u32 = 4;
+/// How often the index forgets, and how often keys are read again because of tokens that none fits.
+const UPKEEP: Duration = Duration::from_secs(10);
+/// How much older than a token's longest life the events are that the index is rebuilt from: the
+/// clocks of writers differ.
+const CLOCK_SPREAD: Duration = Duration::from_mins(10);
+
+/// The reader.
+pub(super) struct Follower {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) heard: BatchReceiver,
+    pub(super) gate: Arc<Gate>,
+    pub(super) fanout: Fanout,
+    pub(super) applied: watch::Sender<Seq>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) health: Health,
+}
+
+/// What the follower knows of itself.
+#[derive(Default)]
+pub(super) struct Health {
+    rebuilt: bool,
+    failing: bool,
+    keys_due: bool,
+    upkeep_at: Duration,
+}
+
+impl Follower {
+    /// Follows for ever.
+    pub(super) async fn run(mut self, lease: Duration) {
+        let mut look = interval((lease / READS_PER_LEASE).max(Duration::from_millis(1)));
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let heard = tokio::select! {
+                heard = self.heard.next() => Some(heard),
+                _ = look.tick() => None,
+            };
+            let outcome = match heard {
+                Some(Heard::Batch(batch)) if self.health.rebuilt => {
+                    self.take(&batch.entries).await
+                }
+                // Before the index is rebuilt, batches wait in the log.
+                Some(Heard::Batch(_)) => continue,
+                Some(Heard::Gap) | None => self.look().await,
+            };
+            self.note(outcome.err());
+        }
+    }
+
+    fn applied(&self) -> Seq {
+        *self.applied.borrow()
+    }
+
+    /// A batch from the bus.
+    async fn take(&mut self, entries: &[LogEntry]) -> Result<(), Error> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+            return Ok(());
+        };
+        if last.seq <= self.applied() {
+            return Ok(());
+        }
+        if first.seq > self.applied().next() {
+            if self.health.failing {
+                // The next look tries again; every batch trying too would only be more load.
+                return Ok(());
+            }
+            self.read_until(Seq(first.seq.0 - 1)).await?;
+        }
+        self.apply_rest(entries).await
+    }
+
+    /// Reads the log itself, and what else has to be looked after.
+    async fn look(&mut self) -> Result<(), Error> {
+        let began = self.clock.uptime();
+        if !self.health.rebuilt {
+            self.rebuild().await?;
+        }
+        let head = self.source.head().await?;
+        if head < self.applied() {
+            let what = format!("the log ends at {head}, before {}", self.applied());
+            return Err(Error::internal(what));
+        }
+        self.read_until(head).await?;
+        if self.health.keys_due {
+            self.read_keys().await?;
+        }
+        self.gate.renew(began);
+        if std::mem::take(&mut self.health.failing) {
+            tracing::info!("the log can be followed again");
+        }
+        self.upkeep(began).await
+    }
+
+    /// The index from the log: from the oldest event that a living token could not have seen.
+    async fn rebuild(&mut self) -> Result<(), Error> {
+        self.read_keys().await?;
+        let head = self.source.head().await?;
+        let age = TOKEN_LIFE_MAX + CLOCK_SPREAD;
+        let since = self.clock.now().minus(age);
+        let mut position = self.last_before(since, head).await?;
+        self.gate.restart_at(position);
+        while position < head {
+            let page = self.page(position, head).await?;
+            self.gate.apply(&page);
+            position = page.last().map_or(position, |entry| entry.seq);
+        }
+        self.applied.send_replace(position);
+        self.health.rebuilt = true;
+        tracing::info!(seq = position.0, "the log has been read");
+        Ok(())
+    }
+
+    /// The last position before the events since then, by bisection: their times follow their order
+    /// as closely as the clocks of their writers agree.
+    async fn last_before(&self, since: Timestamp, head: Seq) -> Result<Seq, Error> {
+        let (mut before, mut after) = (0, head.0 + 1);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            let entry = self.source.entry_at(Seq(middle)).await?;
+            if entry.is_some_and(|entry| entry.at >= since) {
+                after = middle;
+            } else {
+                before = middle;
+            }
+        }
+        Ok(Seq(before))
+    }
+
+    /// Applies what the log holds up to a position.
+    async fn read_until(&mut self, last: Seq) -> Result<(), Error> {
+        while self.applied() < last {
+            let page = self.page(self.applied(), last).await?;
+            self.apply(&page).await?;
+        }
+        Ok(())
+    }
+
+    /// The events after a position, up to another. Fails rather than skip one.
+    async fn page(&self, after: Seq, last: Seq) -> Result<Vec<LogEntry>, Error> {
+        let mut page = self.source.events_after(after, PAGE).await?;
+        page.retain(|entry| entry.seq <= last);
+        let expected = after.0 + 1..;
+        let is_next = expected.zip(&page).all(|(seq, entry)| entry.seq.0 == seq);
+        if page.is_empty() || !is_next {
+            return Err(Error::internal(format!(
+                "the log has a gap after {after}, before {last}"
+            )));
+        }
+        Ok(page)
+    }
+
+    /// Applies those of the entries that were not applied before.
+    async fn apply_rest(&mut self, entries: &[LogEntry]) -> Result<(), Error> {
+        let applied = self.applied();
+        let done = entries.partition_point(|entry| entry.seq <= applied);
+        let rest = entries.get(done..).unwrap_or_default();
+        let is_next = (applied.0 + 1..)
+            .zip(rest)
+            .all(|(seq, entry)| entry.seq.0 == seq);
+        if is_next {
+            self.apply(rest).await
+        } else {
+            // A batch that is none: the log knows better.
+            self.look().await
+        }
+    }
+
+    /// Applies entries that come next: first what refuses tokens, then what tells connections.
+    async fn apply(&mut self, entries: &[LogEntry]) -> Result<(), Error> {
+        let Some(last) = entries.last() else {
+            return Ok(());
+        };
+        self.gate.apply(entries);
+        self.fanout.dispatch(entries);
+        self.applied.send_replace(last.seq);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        metrics::gauge!(metric::APPLIED_POSITION).set(last.seq.0 as f64);
+        let rotated = |entry: &LogEntry| matches!(entry.event, Event::SigningKeyRotated { .. });
+        if entries.iter().any(rotated) {
+            self.health.keys_due = true;
+            self.read_keys().await?;
+        }
+        Ok(())
+    }
+
+    async fn read_keys(&mut self) -> Result<(), Error> {
+        self.gate.set_keys(self.source.verification_keys().await?);
+        self.health.keys_due = false;
+        Ok(())
+    }
+
+    async fn upkeep(&mut self, uptime: Duration) -> Result<(), Error> {
+        if uptime < self.health.upkeep_at {
+            return Ok(());
+        }
+        self.health.upkeep_at = uptime + UPKEEP;
+        self.gate.sweep(self.clock.now());
+        if self.gate.take_suspicion() {
+            self.read_keys().await?;
+        }
+        Ok(())
+    }
+
+    /// Logs a failure, the first of several.
+    fn note(&mut self, failure: Option<Error>) {
+        let Some(error) = failure else { return };
+        if !std::mem::replace(&mut self.health.failing, true) {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "the log can't be followed; trying again");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Is a token good, at this node's position? The keys, the revocation index and the lease. It may not
+//! know where they come from: the follower brings them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use sessionwire_guard::{Claims, KeySet, Rejection, RevocationIndex, Verdict};
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::error::Error;
+use crate::domain::event::LogEntry;
+use crate::domain::id::Seq;
+
+/// The longest life that an access token may have been given (the upper bound of its setting), and
+/// leeway for clocks that differ.
+pub(super) const TOKEN_LIFE_MAX: Duration = Duration::from_secs(3600 + 60);
+
+/// Decides.
+pub(super) struct Gate {
+    clock: Arc<dyn Clock>,
+    keys: RwLock<Option<KeySet>>,
+    index: RwLock<RevocationIndex>,
+    lease: Duration,
+    /// Until when, by uptime in milliseconds, this node knows enough to decide; 0: not yet.
+    ready_until: AtomicU64,
+    /// Whether a token came that no known key fits.
+    suspicion: AtomicBool,
+}
+
+impl Gate {
+    /// A gate that knows nothing and decides nothing.
+    pub(super) fn new(clock: Arc<dyn Clock>, lease: Duration) -> Self {
+        Self {
+            clock,
+            keys: RwLock::new(None),
+            index: RwLock::default(),
+            lease,
+            ready_until: AtomicU64::new(0),
+            suspicion: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether this node can decide.
+    pub(super) fn is_ready(&self) -> bool {
+        millis(self.clock.uptime()) < self.ready_until.load(Ordering::Acquire)
+    }
+
+    /// Everything that was in the log at `read_at` (uptime) has been applied.
+    pub(super) fn renew(&self, read_at: Duration) {
+        let until = millis(read_at.saturating_add(self.lease));
+        self.ready_until.fetch_max(until, Ordering::AcqRel);
+    }
+
+    /// Genuine and unexpired; ended or stale is told apart.
+    pub(super) fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
+        if !self.is_ready() {
+            return Err(Error::CannotDecide);
+        }
+        let now = self.clock.now().as_seconds();
+        let verified = match self.keys.read().as_ref() {
+            Some(keys) => keys.verify(token, now),
+            None => return Err(Error::CannotDecide),
+        };
+        let claims = verified.map_err(|rejection| match rejection {
+            Rejection::Expired => Error::TokenExpired,
+            Rejection::Invalid => {
+                // Forged, or signed with a key that came while nobody told us: the follower looks.
+                self.suspicion.store(true, Ordering::Release);
+                Error::TokenInvalid
+            }
+        })?;
+        let verdict = self.index.read().verdict(&claims);
+        Ok((claims, verdict))
+    }
+
+    /// Genuine, unexpired, not ended, not stale.
+    pub(super) fn check(&self, token: &str) -> Result<Claims, Error> {
+        match self.examine(token)? {
+            (claims, Verdict::Good) => Ok(claims),
+            (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
+            (_, Verdict::Stale(_)) => Err(Error::TokenStale),
+        }
+    }
+
+    /// As [`Self::check`], but a stale token passes.
+    pub(super) fn check_allowing_stale(&self, token: &str) -> Result<Claims, Error> {
+        match self.examine(token)? {
+            (claims, Verdict::Good | Verdict::Stale(_)) => Ok(claims),
+            (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
+        }
+    }
+
+    /// What the index says now of claims that were found genuine before.
+    pub(super) fn verdict(&self, claims: &Claims) -> Result<Verdict, Error> {
+        if !self.is_ready() {
+            return Err(Error::CannotDecide);
+        }
+        if claims.exp <= self.clock.now().as_seconds() {
+            return Err(Error::TokenExpired);
+        }
+        Ok(self.index.read().verdict(claims))
+    }
+
+    /// Begins anew after this position.
+    pub(super) fn restart_at(&self, position: Seq) {
+        *self.index.write() = RevocationIndex::at(position);
+    }
+
+    /// Applies events that follow on the last one.
+    pub(super) fn apply(&self, entries: &[LogEntry]) {
+        let now = self.clock.now();
+        let mut index = self.index.write();
+        for entry in entries {
+            // The later of the two: an event from a clock that lagged concerns tokens that live now.
+            let keep_until = entry.at.max(now).plus(TOKEN_LIFE_MAX).as_millis();
+            index.apply(entry.seq, entry.event.changes(), keep_until);
+        }
+    }
+
+    /// Takes in the keys.
+    pub(super) fn set_keys(&self, keys: KeySet) {
+        *self.keys.write() = Some(keys);
+    }
+
+    /// Whether a token came that no known key fits, since the last time this was asked.
+    pub(super) fn take_suspicion(&self) -> bool {
+        self.suspicion.swap(false, Ordering::AcqRel)
+    }
+
+    /// Forgets what no living token can be concerned by.
+    pub(super) fn sweep(&self, now: Timestamp) {
+        self.index.write().sweep(now.as_millis());
+    }
+}
+
+fn millis(uptime: Duration) -> u64 {
+    u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX)
+}
