@@ -47,8 +47,8 @@ impl Bus for MemoryBus {
 
 #[cfg(test)]
 mod tests {
-    use crate::bus::Heard;
     use super::*;
+    use crate::bus::Heard;
 
     fn empty() -> Arc<Batch> {
         Arc::new(Batch {

@@ -62,9 +62,7 @@ impl Follower {
                 _ = look.tick() => None,
             };
             let outcome = match heard {
-                Some(Heard::Batch(batch)) if self.health.rebuilt => {
-                    self.take(&batch.entries).await
-                }
+                Some(Heard::Batch(batch)) if self.health.rebuilt => self.take(&batch.entries).await,
                 // Before the index is rebuilt, batches wait in the log.
                 Some(Heard::Batch(_)) => continue,
                 Some(Heard::Gap) | None => self.look().await,

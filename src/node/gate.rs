@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use sessionwire_guard::{Claims, KeySet, Rejection, RevocationIndex, Verdict};
+use tokio::sync::watch;
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
@@ -27,6 +28,8 @@ pub(super) struct Gate {
     ready_until: AtomicU64,
     /// Whether a token came that no known key fits.
     suspicion: AtomicBool,
+    /// Whether the log has been read at all.
+    opened: watch::Sender<bool>,
 }
 
 impl Gate {
@@ -39,6 +42,7 @@ impl Gate {
             lease,
             ready_until: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
+            opened: watch::Sender::new(false),
         }
     }
 
@@ -51,6 +55,14 @@ impl Gate {
     pub(super) fn renew(&self, read_at: Duration) {
         let until = millis(read_at.saturating_add(self.lease));
         self.ready_until.fetch_max(until, Ordering::AcqRel);
+        self.opened
+            .send_if_modified(|opened| !std::mem::replace(opened, true));
+    }
+
+    /// Returns once the log has been read for the first time.
+    pub(super) async fn until_opened(&self) {
+        // The sender is this gate's own, so there is always one.
+        let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
     }
 
     /// Genuine and unexpired; ended or stale is told apart.

@@ -8,9 +8,10 @@ use sessionwire_guard::Claims;
 
 use super::pace::Pace;
 use super::{Intent, Output, Timing};
+use crate::domain::access::InitiatingEntity;
 use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
-use crate::domain::id::{ConnectionId, DeviceId, Seq, SessionId, UserId};
+use crate::domain::id::{ConnectionId, DeviceId, SessionId, UserId};
 use crate::domain::message::{RightsCause, ServerMessage, Welcome, owed, session_revoked};
 use crate::domain::standing::{Standing, Told};
 use crate::node::delivery::{Outcome, Ticket};
@@ -115,7 +116,13 @@ impl Identified {
                 if before.groups == standing.groups && before.permissions == standing.permissions {
                     return Some(Outcome::NothingOwed);
                 }
-                Some(tell(&Told::by_standing(&before), rights, None, now, outputs))
+                Some(tell(
+                    &Told::by_standing(&before),
+                    rights,
+                    None,
+                    now,
+                    outputs,
+                ))
             }
             Phase::Arriving(arrival) => {
                 // Register, then check: a state that misses an applied event is read again first.
@@ -241,14 +248,6 @@ impl Identified {
             uptime,
         }
     }
-
-    /// The position that a state has to cover before the client can be welcomed.
-    pub(in crate::node) fn needs(&self) -> Seq {
-        match &self.phase {
-            Phase::Arriving(arrival) => arrival.claims.as_of,
-            Phase::Live(told) => told.as_of,
-        }
-    }
 }
 
 /// Tells the difference, if there is one.
@@ -263,7 +262,7 @@ fn tell(
     // token's rights were read before its position's last event was.
     let cause = rights.cause.or(stale).unwrap_or(RightsCause {
         id: rights.standing.as_of,
-        initiating_entity: crate::domain::access::InitiatingEntity::System,
+        initiating_entity: InitiatingEntity::System,
         at: now,
         refresh_within_ms: 0,
     });

@@ -105,12 +105,7 @@ impl Identified {
         }
     }
 
-    fn accept(
-        &self,
-        token: &str,
-        now: Timestamp,
-        tokens: &dyn Examine,
-    ) -> Result<Claims, Refused> {
+    fn accept(&self, token: &str, now: Timestamp, tokens: &dyn Examine) -> Result<Claims, Refused> {
         let (claims, verdict) = tokens.examine(token).map_err(Refused::Bad)?;
         if claims.sid != self.identity.session || claims.sub != self.identity.user {
             return Err(Refused::Foreign);

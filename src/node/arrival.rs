@@ -1,0 +1,186 @@
+//! How a connection comes in: let in, found to hold a token, and then, because it is in the hub
+//! already, checked. It may not know how its transport shook hands.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sessionwire_guard::{Claims, Reason, Verdict};
+
+use super::Inner;
+use super::connection::{Identified, Identity, Output, Unidentified};
+use super::hub::Seat;
+use super::line::{Line, Visitor};
+use super::mailbox::Mailbox;
+use super::standing::Urgency;
+use super::wheel::{Armed, Due};
+use crate::domain::access::InitiatingEntity;
+use crate::domain::close::Close;
+use crate::domain::error::Error;
+use crate::domain::id::{ConnectionId, Seq, SessionId};
+use crate::domain::message::{RightsCause, ServerMessage, session_revoked};
+use crate::domain::session::SessionEnd;
+
+/// A connection that was not let in, or not any further.
+#[derive(Debug)]
+pub struct Refused {
+    /// What to send before the close: that the session ended, that the client may come back.
+    pub last_words: Option<Box<ServerMessage>>,
+    /// How to close.
+    pub close: Close,
+}
+
+impl From<Close> for Refused {
+    fn from(close: Close) -> Self {
+        Self {
+            last_words: None,
+            close,
+        }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        if let Error::Internal(cause) = &error {
+            tracing::error!(%cause, "a connection can't be let in");
+        }
+        Close::from(error.code()).into()
+    }
+}
+
+impl From<Refused> for Vec<Output> {
+    fn from(refused: Refused) -> Self {
+        let last_words = refused.last_words.map(Output::Send);
+        last_words
+            .into_iter()
+            .chain([Output::Close(refused.close)])
+            .collect()
+    }
+}
+
+/// Lets a connection in, as one that has yet to say who it is.
+pub(super) fn admit(node: &Arc<Inner>, address: Option<IpAddr>) -> Result<Visitor, Close> {
+    let mailbox = Arc::new(Mailbox::default());
+    let (pass, waiting) = node.limits.admit(address, &mailbox)?;
+    let state = Unidentified::new(node.clock.uptime(), node.timing.patience);
+    let due = Due {
+        wall: None,
+        uptime: state.until(),
+    };
+    node.wheel.arm(&mailbox, &mut Armed::default(), due);
+    Ok(Visitor {
+        pass,
+        waiting,
+        mailbox,
+        state,
+        node: Arc::clone(node),
+    })
+}
+
+/// Gives a visitor, whose claims were found genuine, a place in the hub, and checks them after that:
+/// whatever happens to the session from now on is caught by one of the two.
+pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refused> {
+    let Visitor {
+        pass,
+        waiting,
+        mailbox,
+        node,
+        state: _,
+    } = visitor;
+    let now = node.clock.now();
+    let identity = Identity {
+        connection: ConnectionId(node.entropy.uuid(now)),
+        session: claims.sid,
+        user: claims.sub,
+        device: claims.device_id,
+    };
+    let seat = Seat {
+        id: identity.connection,
+        session: identity.session,
+        device: identity.device,
+        mailbox: Arc::clone(&mailbox),
+    };
+    let (registration, must_read) = node.hub.register(identity.user, seat, now, claims.as_of)?;
+    // In this order, so that a drain that begins here finds it in one of the two places.
+    drop(waiting);
+    if node.limits.is_draining() {
+        return Err(node.turned_away());
+    }
+    let stale = match node.gate.verdict(&claims)? {
+        Verdict::Good => None,
+        Verdict::Stale(seq) => cause_at(&node, seq).await?,
+        Verdict::Ended(seq, reason) => {
+            return Err(ended(&node, identity.session, seq, reason).await);
+        }
+    };
+    if must_read {
+        node.unread.add([identity.user], Urgency::Now);
+    }
+    let uptime = node.clock.uptime();
+    let mut line = Line {
+        state: Identified::new(identity, claims, stale, uptime, node.timing),
+        mailbox,
+        armed: Armed::default(),
+        registration,
+        pass,
+        node,
+    };
+    line.arm();
+    Ok(line)
+}
+
+/// What made a token stale, for the message about it.
+async fn cause_at(node: &Inner, seq: Seq) -> Result<Option<RightsCause>, Error> {
+    let entry = node.source.entry_at(seq).await?;
+    Ok(entry.map(|entry| RightsCause {
+        id: entry.seq,
+        initiating_entity: entry.initiating_entity,
+        at: entry.at,
+        refresh_within_ms: 0,
+    }))
+}
+
+/// An ended session is answered as if it ended now.
+async fn ended(node: &Inner, session: SessionId, seq: Seq, reason: Reason) -> Refused {
+    match end_of(node, session, seq, reason).await {
+        Ok(end) => Refused {
+            last_words: Some(Box::new(ServerMessage::SessionRevoked(session_revoked(
+                session, &end,
+            )))),
+            close: end.reason.into(),
+        },
+        Err(error) => error.into(),
+    }
+}
+
+/// How the session ended: as it is kept, or else by the event that ended it.
+async fn end_of(
+    node: &Inner,
+    session: SessionId,
+    seq: Seq,
+    reason: Reason,
+) -> Result<SessionEnd, Error> {
+    let kept = node.source.find_session(session).await?;
+    if let Some(end) = kept.and_then(|session| session.end) {
+        return Ok(end);
+    }
+    let entry = node.source.entry_at(seq).await?;
+    Ok(SessionEnd {
+        seq,
+        at: entry.as_ref().map_or(node.clock.now(), |entry| entry.at),
+        reason,
+        initiating_entity: entry.map_or(InitiatingEntity::System, |it| it.initiating_entity),
+        replaced_by: None,
+    })
+}
+
+impl Inner {
+    /// What a connection hears that comes while the server goes away.
+    fn turned_away(&self) -> Refused {
+        Refused {
+            last_words: Some(Box::new(ServerMessage::Reconnect {
+                after_ms: self.spread(),
+            })),
+            close: Close::DRAINING,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A connection as transports hold it: they bring what the client says, fetch what is to be done, and
+//! do it. It may not know which transport that is.
+
+use std::sync::Arc;
+
+use super::Inner;
+use super::connection::{Examine, Identified, Output, Unidentified};
+use super::gate::Gate;
+use super::hub::Registration;
+use super::limits::{Pass, Unidentified as Waiting};
+use super::mailbox::{Letter, Mailbox};
+use super::wheel::Armed;
+use crate::domain::close::Close;
+use crate::domain::error::Error;
+use crate::domain::id::{SessionId, UserId};
+use sessionwire_guard::{Claims, Verdict};
+
+impl Examine for Gate {
+    fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
+        Self::examine(self, token)
+    }
+}
+
+/// A connection that has yet to say who it is.
+pub struct Visitor {
+    pub(super) pass: Pass,
+    pub(super) waiting: Waiting,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) state: Unidentified,
+    pub(super) node: Arc<Inner>,
+}
+
+impl Visitor {
+    /// The token of the client's first message, or how to close.
+    pub fn on_text(&self, text: &str) -> Result<String, Close> {
+        self.state.on_text(text)
+    }
+
+    /// A ping or pong of the transport.
+    pub fn on_control(&mut self) -> Result<(), Close> {
+        self.state.on_control(self.node.clock.uptime())
+    }
+
+    /// What to do, when something is: it ends in a close. May be dropped half-way without loss.
+    pub async fn next(&mut self) -> Vec<Output> {
+        loop {
+            match self.mailbox.next().await {
+                Letter::Drain(after_ms) => {
+                    let mut outputs = Vec::new();
+                    Identified::on_drain(after_ms, &mut outputs);
+                    return outputs;
+                }
+                Letter::Tick => {
+                    if let Err(close) = self.state.on_tick(self.node.clock.uptime()) {
+                        return vec![Output::Close(close)];
+                    }
+                }
+                // Nobody else knows this mailbox yet.
+                Letter::End(_) | Letter::TooSlow | Letter::Rights(_) | Letter::Frame(..) => {}
+            }
+        }
+    }
+}
+
+/// A connection whose user is known.
+pub struct Line {
+    pub(super) state: Identified,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) armed: Armed,
+    pub(super) registration: Registration,
+    pub(super) pass: Pass,
+    pub(super) node: Arc<Inner>,
+}
+
+impl Line {
+    /// The session.
+    pub fn session(&self) -> SessionId {
+        self.state.identity().session
+    }
+
+    /// The user.
+    pub fn user(&self) -> UserId {
+        self.state.identity().user
+    }
+
+    /// Whether the client was welcomed. Until then a transport leaves unread what the client says.
+    pub fn is_live(&self) -> bool {
+        self.state.is_live()
+    }
+
+    /// What to do, when something is. May be dropped half-way without loss.
+    pub async fn next(&mut self) -> Vec<Output> {
+        let letter = self.mailbox.next().await;
+        let mut outputs = Vec::new();
+        self.open(letter, &mut outputs);
+        outputs
+    }
+
+    fn open(&mut self, letter: Letter, outputs: &mut Vec<Output>) {
+        let now = self.node.clock.now();
+        let uptime = self.node.clock.uptime();
+        match letter {
+            Letter::End(ending) => self.state.on_end(*ending, outputs),
+            Letter::TooSlow => outputs.push(Output::Close(Close::TOO_SLOW)),
+            Letter::Drain(after_ms) => Identified::on_drain(after_ms, outputs),
+            Letter::Frame(frame, ticket) => self.state.on_frame(frame, ticket, outputs),
+            Letter::Rights(rights) => {
+                if let Some(outcome) = self.state.on_rights(&rights, now, outputs) {
+                    let answered = self.mailbox.take_owed(rights.standing.as_of);
+                    outputs.extend(answered.into_iter().map(|it| Output::Settle(it, outcome)));
+                    self.arm();
+                }
+            }
+            Letter::Tick => {
+                self.armed.passed(now, uptime);
+                self.state.on_tick(now, uptime, outputs);
+                self.arm();
+            }
+        }
+    }
+
+    /// A text frame from the client.
+    pub fn on_text(&mut self, text: &str) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        let clock = &self.node.clock;
+        let tokens = self.node.gate.as_ref();
+        self.state
+            .on_text(text, clock.now(), clock.uptime(), tokens, &mut outputs);
+        outputs
+    }
+
+    /// A ping or pong of the transport.
+    pub fn on_control(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        let uptime = self.node.clock.uptime();
+        self.state.on_control(uptime, &mut outputs);
+        outputs
+    }
+
+    /// Leaves the hub: nothing more reaches it. What is left counts the connection until its
+    /// transport has let go.
+    pub fn leave(self) -> Pass {
+        drop(self.registration);
+        self.pass
+    }
+
+    pub(super) fn arm(&mut self) {
+        self.node
+            .wheel
+            .arm(&self.mailbox, &mut self.armed, self.state.due());
+    }
+}

@@ -1,0 +1,300 @@
+//! A node: it follows the log, decides about tokens, and tells the connections that it holds.
+//!
+//! Floor 3, the reading half: it reads storage through [`Source`] and never writes; who changes
+//! things is `service`, which it may not know, nor transports, which hold the connections' sockets.
+//!
+//! The way of an event: [`follower`] (the one reader) -> [`gate`] (tokens) -> [`fanout`] -> [`hub`]
+//! (who is concerned) -> [`standing`] (their present rights) -> [`mailbox`] -> [`connection`] (what
+//! the client is owed), which a transport drives through a [`Line`].
+
+mod arrival;
+mod connection;
+mod delivery;
+mod drain;
+mod fanout;
+mod follower;
+mod frame;
+mod gate;
+mod hub;
+mod limits;
+mod line;
+mod mailbox;
+mod presence;
+mod source;
+mod standing;
+#[cfg(test)]
+pub(crate) mod tests;
+mod wheel;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use sessionwire_guard::{Claims, Verdict};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::bus::Bus;
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::close::Close;
+use crate::domain::error::Error;
+use crate::domain::id::{Seq, SessionId, UserId};
+use crate::domain::receipt::ConnectionsReached;
+
+pub use arrival::Refused;
+pub use connection::{Intent, Output};
+pub use delivery::{Outcome, Ticket};
+pub use frame::Frame;
+pub use limits::Pass;
+pub use line::{Line, Visitor};
+pub use presence::Present;
+pub use source::{Reading, Source};
+
+use connection::Timing;
+use delivery::Deliveries;
+use fanout::Fanout;
+use follower::Follower;
+use gate::Gate;
+use hub::Hub;
+use limits::{Limits, Maxima};
+use standing::{StandingReader, Unread};
+use wheel::Wheel;
+
+/// What a node can be told.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeSettings {
+    /// Between two protocol pings.
+    pub heartbeat: Duration,
+    /// How long a connection may take to say who it is, and the node to welcome it then.
+    pub auth_timeout: Duration,
+    /// How long the log may be out of reach before this node decides nothing any more.
+    pub lease: Duration,
+    /// Connections in all.
+    pub max_connections: usize,
+    /// Connections of one user.
+    pub max_connections_per_user: usize,
+    /// Connections from one address.
+    pub max_connections_per_address: usize,
+    /// Connections that have not said yet who they are.
+    pub max_unauthenticated: usize,
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_mins(1),
+            auth_timeout: Duration::from_secs(10),
+            lease: Duration::from_secs(2),
+            max_connections: 15_000,
+            max_connections_per_user: 100,
+            max_connections_per_address: 1000,
+            max_unauthenticated: 1000,
+        }
+    }
+}
+
+/// How far a change got on this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether this node has applied it.
+    pub applied: bool,
+    /// The connections that were told.
+    pub connections: ConnectionsReached,
+}
+
+/// A handle on one node; cloning shares it. Its tasks end with the last handle.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+    _tasks: Arc<Tasks>,
+}
+
+struct Inner {
+    source: Arc<dyn Source>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    timing: Timing,
+    gate: Arc<Gate>,
+    hub: Arc<Hub>,
+    limits: Arc<Limits>,
+    wheel: Arc<Wheel>,
+    unread: Arc<Unread>,
+    deliveries: Arc<Deliveries>,
+    applied: watch::Receiver<Seq>,
+    /// Over how many milliseconds a drain spreads those who come back.
+    spread_ms: AtomicU64,
+}
+
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Node {
+    /// Starts following the log. Inside a tokio runtime only; ready once the log has been read.
+    pub fn start(
+        source: Arc<dyn Source>,
+        bus: &dyn Bus,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: NodeSettings,
+    ) -> Self {
+        let (applied_sender, applied) = watch::channel(Seq(0));
+        let inner = Arc::new(Inner::new(source, clock, entropy, settings, applied));
+        let follower = Follower {
+            source: Arc::clone(&inner.source),
+            heard: bus.subscribe(),
+            gate: Arc::clone(&inner.gate),
+            fanout: Fanout {
+                hub: Arc::clone(&inner.hub),
+                unread: Arc::clone(&inner.unread),
+                deliveries: Arc::clone(&inner.deliveries),
+                clock: Arc::clone(&inner.clock),
+            },
+            applied: applied_sender,
+            clock: Arc::clone(&inner.clock),
+            health: follower::Health::default(),
+        };
+        let reader = StandingReader {
+            source: Arc::clone(&inner.source),
+            hub: Arc::clone(&inner.hub),
+            unread: Arc::clone(&inner.unread),
+            applied: inner.applied.clone(),
+        };
+        let tasks = Tasks(vec![
+            tokio::spawn(follower.run(settings.lease)),
+            tokio::spawn(reader.run()),
+            tokio::spawn(Arc::clone(&inner.wheel).run()),
+        ]);
+        Self {
+            inner,
+            _tasks: Arc::new(tasks),
+        }
+    }
+
+    /// Genuine, unexpired, not ended, not stale, at this node's position.
+    pub fn check(&self, token: &str) -> Result<Claims, Error> {
+        self.inner.gate.check(token)
+    }
+
+    /// As [`Self::check`], but a stale token passes.
+    pub fn check_allowing_stale(&self, token: &str) -> Result<Claims, Error> {
+        self.inner.gate.check_allowing_stale(token)
+    }
+
+    /// Genuine and unexpired; ended or stale is told apart.
+    pub fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
+        self.inner.gate.examine(token)
+    }
+
+    /// Waits until this node has applied `seq` and every connection that its batch concerned was told,
+    /// at most that long.
+    pub async fn settle(&self, seq: Seq, wait: Duration) -> Settled {
+        let deadline = tokio::time::Instant::now() + wait;
+        let mut applied = self.inner.applied.clone();
+        let waiting = applied.wait_for(|applied| *applied >= seq);
+        let in_time = tokio::time::timeout_at(deadline, waiting).await;
+        if !matches!(in_time, Ok(Ok(_))) {
+            return Settled {
+                applied: false,
+                connections: ConnectionsReached::default(),
+            };
+        }
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        Settled {
+            applied: true,
+            connections: self.inner.deliveries.settle(seq, left).await,
+        }
+    }
+
+    /// How many connections the session has here.
+    pub fn connections_of_session(&self, session: SessionId, user: UserId) -> u32 {
+        let count = self.inner.hub.count(user, |seat| seat.session == session);
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// How many connections are of one of these users or one of these sessions.
+    pub fn connections_reached(&self, users: &[UserId], sessions: &[SessionId]) -> u64 {
+        let users: BTreeSet<UserId> = users.iter().copied().collect();
+        let sessions: BTreeSet<SessionId> = sessions.iter().copied().collect();
+        u64::try_from(self.inner.hub.reached(&users, &sessions)).unwrap_or(u64::MAX)
+    }
+
+    /// The connected users after this one, by id, at most `limit`.
+    pub fn presence(&self, after: Option<UserId>, limit: u32) -> Vec<Present> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        presence::presence(&self.inner.hub, after, limit)
+    }
+
+    /// Whether this node can decide.
+    pub fn is_ready(&self) -> bool {
+        self.inner.gate.is_ready()
+    }
+
+    /// Returns once the log has been read for the first time.
+    pub async fn until_ready(&self) {
+        self.inner.gate.until_opened().await;
+    }
+
+    /// The last position that was applied.
+    pub fn head(&self) -> Seq {
+        *self.inner.applied.borrow()
+    }
+
+    /// Lets a connection in, as one that has yet to say who it is; counts it against the limits.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<Visitor, Close> {
+        arrival::admit(&self.inner, address)
+    }
+
+    /// Opens the connection of a visitor whose claims were found genuine ([`Self::examine`], or a
+    /// redeemed ticket). Whether they still hold is decided here.
+    pub async fn open(&self, visitor: Visitor, claims: Claims) -> Result<Line, Refused> {
+        arrival::open(visitor, claims).await
+    }
+
+    /// Sends every connection elsewhere, to come back spread over `window`, and lets nobody in any
+    /// more. Returns when all have gone, or after the window.
+    pub async fn drain(&self, window: Duration) {
+        self.inner.drain(window).await;
+    }
+}
+
+impl Inner {
+    fn new(
+        source: Arc<dyn Source>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: NodeSettings,
+        applied: watch::Receiver<Seq>,
+    ) -> Self {
+        let maxima = Maxima {
+            total: settings.max_connections,
+            per_address: settings.max_connections_per_address,
+            unidentified: settings.max_unauthenticated,
+        };
+        Self {
+            source,
+            entropy,
+            timing: Timing {
+                heartbeat: settings.heartbeat,
+                patience: settings.auth_timeout,
+            },
+            gate: Arc::new(Gate::new(Arc::clone(&clock), settings.lease)),
+            hub: Arc::new(Hub::new(settings.max_connections_per_user)),
+            limits: Arc::new(Limits::new(maxima)),
+            wheel: Arc::new(Wheel::new(Arc::clone(&clock))),
+            clock,
+            unread: Arc::default(),
+            deliveries: Arc::default(),
+            applied,
+            spread_ms: AtomicU64::new(0),
+        }
+    }
+}

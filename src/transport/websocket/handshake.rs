@@ -1,0 +1,95 @@
+//! What a WebSocket handshake brings along: origin, address and credential. It may not know whether
+//! the credential is good.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, header};
+
+use crate::domain::secret::Bearer;
+
+/// What the request for an upgrade said.
+pub(super) struct Greeting {
+    pub(super) origin_allowed: bool,
+    pub(super) credential: Credential,
+    pub(super) address: Option<IpAddr>,
+}
+
+/// How the client says who it is.
+pub(super) enum Credential {
+    /// An access token in the `Authorization` header.
+    Token(String),
+    /// A ticket in the address.
+    Ticket(Bearer),
+    /// In the first message.
+    Later,
+    /// In a way that is not taken: an access token in the address, which ends in logs and histories,
+    /// or another scheme.
+    NotTaken,
+}
+
+impl Credential {
+    /// The credential of a request. The header comes first, so that a ticket beside it is not spent.
+    pub(super) fn of(headers: &HeaderMap, query: &str) -> Self {
+        if let Some(value) = headers.get(header::AUTHORIZATION) {
+            let bearer = value.to_str().ok().and_then(bearer);
+            return bearer.map_or(Self::NotTaken, |token| Self::Token(token.to_owned()));
+        }
+        let value_of = |name: &str| {
+            query.split('&').find_map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (key == name).then_some(value)
+            })
+        };
+        // Tickets are made of characters that need no escaping in an address.
+        if let Some(ticket) = value_of("ticket") {
+            return Self::Ticket(Bearer::new(ticket.to_owned()));
+        }
+        match value_of("token").or_else(|| value_of("access_token")) {
+            Some(_) => Self::NotTaken,
+            None => Self::Later,
+        }
+    }
+}
+
+/// The token of a `Bearer` header; the scheme's name is of any case (RFC 9110 section 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(authorization: Option<&str>, query: &str) -> String {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        match Credential::of(&headers, query) {
+            Credential::Token(token) => format!("token {token}"),
+            Credential::Ticket(ticket) => format!("ticket {}", ticket.expose()),
+            Credential::Later => "later".to_owned(),
+            Credential::NotTaken => "not taken".to_owned(),
+        }
+    }
+
+    #[test]
+    fn header_then_ticket_then_first_message() {
+        assert_eq!(said(Some("Bearer abc"), "ticket=t"), "token abc");
+        assert_eq!(said(Some("bearer  abc "), ""), "token abc");
+        assert_eq!(said(None, "a=b&ticket=t-_"), "ticket t-_");
+        assert_eq!(said(None, ""), "later");
+        assert_eq!(said(None, "tickets=t"), "later");
+    }
+
+    #[test]
+    fn a_token_in_the_address_and_other_schemes_are_not_taken() {
+        assert_eq!(said(None, "token=abc"), "not taken");
+        assert_eq!(said(None, "x=1&access_token=abc"), "not taken");
+        assert_eq!(said(Some("Basic abc"), "ticket=t"), "not taken");
+        assert_eq!(said(Some("Bearer "), ""), "not taken");
+        assert_eq!(said(Some("abc"), ""), "not taken");
+    }
+}

@@ -1,0 +1,108 @@
+//! `GET /v1/socket`: the socket as a WebSocket. It may not decide what a client hears or when it is
+//! closed: it drives the state machine of `node`, one task a connection.
+
+mod driver;
+mod handshake;
+mod origin;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{ConnectInfo, Extension, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, StatusCode, header};
+
+use super::address::TrustedProxies;
+use super::desk::Desk;
+use crate::node::Node;
+use handshake::{Credential, Greeting};
+
+/// The subprotocol's name.
+pub const SUBPROTOCOL: &str = "sessionwire.v1";
+
+/// tungstenite's read buffer of a connection, in bytes: its default is 128 KiB, and an idle
+/// connection reads a pong a minute.
+const READ_BUFFER_BYTES: usize = 512;
+
+/// What the handler of sockets needs.
+#[derive(Clone)]
+pub struct SocketState {
+    /// The node that holds the connections.
+    pub node: Node,
+    /// The writing half.
+    pub desk: Arc<dyn Desk>,
+    /// What can be told.
+    pub settings: Arc<SocketSettings>,
+}
+
+/// What sockets can be told.
+#[derive(Clone, Debug)]
+pub struct SocketSettings {
+    /// Origins that may connect besides the server's own, as browsers send them.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose word about a client's address is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// The longest message that a client may send.
+    pub max_frame_bytes: usize,
+    /// How long a client may read nothing of what waits for it.
+    pub write_timeout: Duration,
+}
+
+/// The route, for a server that tells handlers the peer's address
+/// (`into_make_service_with_connect_info::<SocketAddr>()`); where it doesn't, no limit per address
+/// holds.
+pub fn router(state: SocketState) -> Router {
+    Router::new()
+        .route("/v1/socket", get(upgrade))
+        .with_state(state)
+}
+
+async fn upgrade(
+    State(state): State<SocketState>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return not_a_websocket(&rejection),
+    };
+    let settings = &state.settings;
+    let greeting = Greeting {
+        origin_allowed: origin::is_allowed(&headers, &settings.allowed_origins),
+        credential: Credential::of(&headers, query.as_deref().unwrap_or_default()),
+        address: peer.map(|Extension(ConnectInfo(peer))| {
+            settings.trusted_proxies.client_address(&headers, peer.ip())
+        }),
+    };
+    // Frames of one size and messages of another would be two limits where the contract has one.
+    let limit = settings.max_frame_bytes;
+    upgrade
+        .protocols([SUBPROTOCOL])
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_frame_size(limit)
+        .max_message_size(limit)
+        .on_upgrade(move |socket| driver::serve(socket, state, greeting))
+}
+
+fn not_a_websocket(rejection: &WebSocketUpgradeRejection) -> Response {
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "code": "validation_failed",
+        "detail": format!("this path takes WebSocket handshakes only: {rejection}"),
+    });
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::BAD_REQUEST, kind, body.to_string()).into_response()
+}
