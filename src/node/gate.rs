@@ -16,7 +16,7 @@ use crate::domain::id::Seq;
 
 /// The longest life that an access token may have been given (the upper bound of its setting), and
 /// leeway for clocks that differ.
-pub(super) const TOKEN_LIFE_MAX: Duration = Duration::from_secs(3600 + 60);
+pub(super) const TOKEN_LIFE_MAX: Duration = Duration::from_mins(60 + 1);
 
 /// Decides.
 pub(super) struct Gate {

@@ -81,6 +81,10 @@ impl Entry {
 
 type Shard = HashMap<UserId, Entry>;
 
+fn seats_of(shard: &Shard, user: UserId) -> &[Seat] {
+    shard.get(&user).map_or(&[], |entry| &entry.seats)
+}
+
 /// The connections.
 pub(super) struct Hub {
     shards: Box<[Mutex<Shard>]>,
@@ -146,7 +150,7 @@ impl Hub {
         end: &SessionEnd,
         delivery: &Arc<Delivery>,
     ) {
-        for seat in self.seats_of(&mut self.shard(user), user) {
+        for seat in seats_of(&self.shard(user), user) {
             if seat.session == session {
                 seat.mailbox.put_end(end.clone(), delivery);
             }
@@ -162,7 +166,7 @@ impl Hub {
         frame: &Frame,
         delivery: &Arc<Delivery>,
     ) {
-        for seat in self.seats_of(&mut self.shard(user), user) {
+        for seat in seats_of(&self.shard(user), user) {
             if sessions.is_none_or(|sessions| sessions.contains(&seat.session)) {
                 seat.mailbox
                     .put_frame(frame.clone(), Some(delivery.ticket()));
@@ -245,7 +249,7 @@ impl Hub {
 
     /// How many connections the user has that fit.
     pub(super) fn count(&self, user: UserId, fits: impl Fn(&Seat) -> bool) -> usize {
-        self.seats_of(&mut self.shard(user), user)
+        seats_of(&self.shard(user), user)
             .iter()
             .filter(|seat| fits(seat))
             .count()
@@ -270,10 +274,6 @@ impl Hub {
             };
         });
         count
-    }
-
-    fn seats_of<'a>(&self, shard: &'a mut Shard, user: UserId) -> &'a [Seat] {
-        shard.get(&user).map_or(&[], |entry| &entry.seats)
     }
 
     fn shard(&self, user: UserId) -> MutexGuard<'_, Shard> {

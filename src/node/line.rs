@@ -33,7 +33,7 @@ pub struct Visitor {
 impl Visitor {
     /// The token of the client's first message, or how to close.
     pub fn on_text(&self, text: &str) -> Result<String, Close> {
-        self.state.on_text(text)
+        self.state.on_text(text, self.node.clock.uptime())
     }
 
     /// A ping or pong of the transport.

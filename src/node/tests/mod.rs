@@ -1,5 +1,11 @@
 //! Tests of the node's parts together, on a log in memory, and what they stand on.
 
+mod follower;
+mod mailbox;
+mod rights;
+mod state_machine;
 pub(crate) mod support;
+mod wheel;
+pub(crate) mod world;
 
 pub(crate) use support::ManualClock;

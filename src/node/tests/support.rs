@@ -1,14 +1,34 @@
-//! A clock that stands still, a log in memory, and tokens.
+//! What the tests stand on: a clock that stands still, a log in memory, a node on both.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use sessionwire_guard::KeySet;
+use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
 
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::access::InitiatingEntity;
+use crate::domain::clock::{Clock, Entropy, Timestamp};
+use crate::domain::error::Error;
+use crate::domain::event::{Batch, Event, LogEntry};
+use crate::domain::id::{GroupId, Seq, SessionId, UserId};
+use crate::domain::session::Session;
+use crate::domain::standing::Standing;
+use crate::node::{Reading, Source};
 
 /// A clock that moves only when it is told to.
-#[derive(Default)]
 pub(crate) struct ManualClock(Mutex<(Timestamp, Duration)>);
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        let start = Timestamp::from_seconds(1_800_000_000);
+        Self(Mutex::new((start, Duration::from_secs(100))))
+    }
+}
 
 impl ManualClock {
     /// Both clocks go on.
@@ -26,5 +46,239 @@ impl Clock for ManualClock {
 
     fn uptime(&self) -> Duration {
         self.0.lock().1
+    }
+}
+
+/// Counts instead of drawing lots.
+#[derive(Default)]
+pub(crate) struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let count = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        for (byte, value) in bytes.iter_mut().rev().zip(count.iter().rev()) {
+            *byte = *value;
+        }
+    }
+}
+
+/// The user of this number.
+pub(crate) fn user(number: u128) -> UserId {
+    UserId(Uuid::from_u128(number))
+}
+
+/// The session of this number.
+pub(crate) fn session(number: u128) -> SessionId {
+    SessionId(Uuid::from_u128(number))
+}
+
+/// A user comes into a group.
+pub(crate) fn joins(who: u128, group: &str) -> Event {
+    Event::MembershipAdded {
+        user_id: user(who),
+        group_id: GroupId(Uuid::nil()),
+        group: group.to_owned(),
+    }
+}
+
+/// A user leaves a group.
+pub(crate) fn leaves(who: u128, group: &str) -> Event {
+    Event::MembershipRemoved {
+        user_id: user(who),
+        group_id: GroupId(Uuid::nil()),
+        group: group.to_owned(),
+    }
+}
+
+/// A group has these permissions besides.
+pub(crate) fn grants(group: &str, permission: &str) -> Event {
+    Event::GroupPermissionsChanged {
+        group_id: GroupId(Uuid::nil()),
+        name: group.to_owned(),
+        added: vec![permission.to_owned()],
+        removed: Vec::new(),
+    }
+}
+
+/// Something that concerns nobody.
+pub(crate) fn nothing() -> Event {
+    Event::UserResumed { user_id: user(0) }
+}
+
+#[derive(Default)]
+struct State {
+    entries: Vec<LogEntry>,
+    members: HashMap<UserId, BTreeSet<String>>,
+    permissions: BTreeMap<String, BTreeSet<String>>,
+    sessions: HashMap<SessionId, Session>,
+    gone: BTreeSet<UserId>,
+}
+
+/// A log in memory and the state that its events make.
+pub(crate) struct MemoryLog {
+    clock: Arc<ManualClock>,
+    keys: KeySet,
+    state: Mutex<State>,
+    /// Reads of standings wait here before they answer, with what they have read.
+    pub(crate) hold: Semaphore,
+    /// How many reads of standings have begun.
+    pub(crate) standing_reads: watch::Sender<u64>,
+    /// How many reads of the log there were.
+    pub(crate) log_reads: AtomicU64,
+    /// Whether reads fail.
+    pub(crate) broken: AtomicBool,
+}
+
+impl MemoryLog {
+    pub(crate) fn new(clock: Arc<ManualClock>, keys: KeySet) -> Self {
+        Self {
+            clock,
+            keys,
+            state: Mutex::default(),
+            hold: Semaphore::new(Semaphore::MAX_PERMITS),
+            standing_reads: watch::Sender::new(0),
+            log_reads: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    /// Appends events as one commit, and changes the state accordingly.
+    pub(crate) fn commit(&self, events: impl IntoIterator<Item = Event>) -> Arc<Batch> {
+        let at = self.clock.now();
+        let mut state = self.state.lock();
+        let mut entries = Vec::new();
+        for event in events {
+            state.take(&event);
+            let seq = Seq(u64::try_from(state.entries.len()).unwrap() + 1);
+            let entry = LogEntry {
+                seq,
+                at,
+                initiating_entity: InitiatingEntity::Admin,
+                event,
+            };
+            state.entries.push(entry.clone());
+            entries.push(entry);
+        }
+        Arc::new(Batch { entries })
+    }
+
+    /// What is kept of a session.
+    pub(crate) fn keep_session(&self, session: Session) {
+        self.state.lock().sessions.insert(session.id, session);
+    }
+
+    /// From now on reads of standings wait.
+    pub(crate) fn hold_standings(&self) {
+        self.hold.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Returns once that many reads of standings have begun.
+    pub(crate) async fn until_read(&self, reads: u64) {
+        let mut seen = self.standing_reads.subscribe();
+        seen.wait_for(|count| *count >= reads).await.unwrap();
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&State) -> T,
+    ) -> BoxFuture<'static, Result<T, Error>> {
+        let answer = if self.broken.load(Ordering::Relaxed) {
+            Err(Error::internal("broken for the test"))
+        } else {
+            Ok(read(&self.state.lock()))
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+impl State {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::MembershipAdded { user_id, group, .. } => {
+                let groups = self.members.entry(*user_id).or_default();
+                groups.insert(group.clone());
+            }
+            Event::MembershipRemoved { user_id, group, .. } => {
+                self.members.entry(*user_id).or_default().remove(group);
+            }
+            Event::GroupPermissionsChanged {
+                name,
+                added,
+                removed,
+                ..
+            } => {
+                let permissions = self.permissions.entry(name.clone()).or_default();
+                permissions.extend(added.iter().cloned());
+                permissions.retain(|it| !removed.contains(it));
+            }
+            Event::UserDeleted { user_id, .. } => {
+                self.gone.insert(*user_id);
+            }
+            _ => {}
+        }
+    }
+
+    fn head(&self) -> Seq {
+        self.entries.last().map_or(Seq(0), |entry| entry.seq)
+    }
+
+    fn standing(&self, user_id: UserId) -> Option<Standing> {
+        let groups = self.members.get(&user_id).cloned().unwrap_or_default();
+        let permissions = groups
+            .iter()
+            .filter_map(|group| self.permissions.get(group))
+            .flatten()
+            .cloned()
+            .collect();
+        (!self.gone.contains(&user_id)).then(|| Standing {
+            user_id,
+            username: format!("user-{}", user_id.0.as_u128()),
+            as_of: self.head(),
+            groups,
+            permissions,
+        })
+    }
+}
+
+impl Source for MemoryLog {
+    fn head(&self) -> Reading<'_, Seq> {
+        self.read(State::head)
+    }
+
+    fn events_after(&self, after: Seq, limit: u32) -> Reading<'_, Vec<LogEntry>> {
+        self.log_reads.fetch_add(1, Ordering::Relaxed);
+        self.read(|state| {
+            let rest = state.entries.iter().filter(|entry| entry.seq > after);
+            rest.take(limit as usize).cloned().collect()
+        })
+    }
+
+    fn standings<'a>(&'a self, users: &'a [UserId]) -> Reading<'a, Vec<Standing>> {
+        let answer = self.read(|state| {
+            let found = users.iter().filter_map(|user| state.standing(*user));
+            found.collect()
+        });
+        self.standing_reads.send_modify(|count| *count += 1);
+        Box::pin(async move {
+            let permit = self.hold.acquire().await.unwrap();
+            // While reads are held, each release lets one of them answer.
+            if self.hold.available_permits() < Semaphore::MAX_PERMITS / 2 {
+                permit.forget();
+            }
+            answer.await
+        })
+    }
+
+    fn find_session(&self, id: SessionId) -> Reading<'_, Option<Session>> {
+        self.read(|state| state.sessions.get(&id).cloned())
+    }
+
+    fn entry_at(&self, seq: Seq) -> Reading<'_, Option<LogEntry>> {
+        self.read(|state| state.entries.iter().find(|it| it.seq == seq).cloned())
+    }
+
+    fn verification_keys(&self) -> Reading<'_, KeySet> {
+        let keys = self.keys.clone();
+        self.read(|_| keys)
     }
 }

@@ -1,0 +1,198 @@
+//! A node on a log in memory, people who connect to it, and what they hear.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sessionwire_guard::{Claims, DeviceId, KeySet};
+use uuid::Uuid;
+
+use super::support::{Counting, ManualClock, MemoryLog, session, user};
+use crate::bus::{Bus, MemoryBus};
+use crate::domain::clock::Clock;
+use crate::domain::event::Event;
+use crate::domain::id::Seq;
+use crate::domain::message::ServerMessage;
+use crate::node::{Line, Node, NodeSettings, Output, Refused, Settled};
+
+/// Everything a test needs.
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) log: Arc<MemoryLog>,
+    pub(crate) bus: MemoryBus,
+    pub(crate) node: Node,
+}
+
+impl World {
+    /// A node that is ready, on a log that begins with these events.
+    pub(crate) async fn new(events: impl IntoIterator<Item = Event>) -> Self {
+        Self::with(events, KeySet::new("issuer", "audience"), |_| {}).await
+    }
+
+    /// The same with keys and settings of one's own.
+    pub(crate) async fn with(
+        events: impl IntoIterator<Item = Event>,
+        keys: KeySet,
+        set: impl FnOnce(&mut NodeSettings),
+    ) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let log = Arc::new(MemoryLog::new(Arc::clone(&clock), keys));
+        log.commit(events);
+        let bus = MemoryBus::new();
+        let mut settings = NodeSettings::default();
+        set(&mut settings);
+        let entropy = Arc::new(Counting::default());
+        let node = Node::start(
+            Arc::clone(&log) as Arc<_>,
+            &bus,
+            Arc::clone(&clock) as Arc<_>,
+            entropy,
+            settings,
+        );
+        node.until_ready().await;
+        Self {
+            clock,
+            log,
+            bus,
+            node,
+        }
+    }
+
+    /// Commits, publishes, and returns the last position.
+    pub(crate) async fn commit(&self, events: impl IntoIterator<Item = Event>) -> Seq {
+        let batch = self.log.commit(events);
+        let seq = batch.last_seq();
+        self.bus.publish(batch).await;
+        seq
+    }
+
+    /// Returns once the node has applied it.
+    pub(crate) async fn applied(&self, seq: Seq) {
+        let mut applied = self.node.inner.applied.clone();
+        applied.wait_for(|it| *it >= seq).await.unwrap();
+    }
+
+    /// What the node says of a change.
+    pub(crate) async fn settle(&self, seq: Seq) -> Settled {
+        self.node.settle(seq, Duration::from_mins(1)).await
+    }
+
+    /// The claims of a token of this user, who has no groups, issued now.
+    pub(crate) fn claims(&self, number: u128) -> Claims {
+        let now = self.clock.now().as_seconds();
+        Claims {
+            iss: "issuer".into(),
+            sub: user(number),
+            aud: "audience".into(),
+            client_id: "client".into(),
+            iat: now,
+            exp: now + 300,
+            jti: Uuid::nil(),
+            sid: session(number),
+            device_id: DeviceId(Uuid::from_u128(number)),
+            auth_time: now,
+            groups: Vec::new(),
+            permissions: Vec::new(),
+            as_of: self.node.head(),
+            fence: Seq(0),
+            generation: 0,
+        }
+    }
+
+    /// A token that lists what the user has.
+    pub(crate) fn claims_with(
+        &self,
+        number: u128,
+        groups: &[&str],
+        permissions: &[&str],
+    ) -> Claims {
+        let owned = |items: &[&str]| items.iter().map(|it| (*it).to_owned()).collect();
+        Claims {
+            groups: owned(groups),
+            permissions: owned(permissions),
+            ..self.claims(number)
+        }
+    }
+
+    /// Connects.
+    pub(crate) async fn open(&self, claims: Claims) -> Result<Client, Refused> {
+        let visitor = self.node.admit(None)?;
+        self.node.open(visitor, claims).await.map(Client)
+    }
+
+    /// Connects and is welcomed; whatever comes with the welcome is returned too.
+    pub(crate) async fn connect(&self, claims: Claims) -> (Client, Vec<String>) {
+        let mut client = self.open(claims).await.unwrap();
+        let mut heard = Vec::new();
+        while !client.0.is_live() {
+            heard.extend(client.next().await);
+        }
+        assert_eq!(heard.remove(0), "welcome");
+        (client, heard)
+    }
+}
+
+/// A client that writes down what it hears, and tells receipts what a fast socket would.
+pub(crate) struct Client(pub(crate) Line);
+
+impl Client {
+    /// What there is to hear next, in short.
+    pub(crate) async fn next(&mut self) -> Vec<String> {
+        hear(self.0.next().await)
+    }
+
+    /// What there is to hear, once something is.
+    pub(crate) async fn hears(&mut self) -> Vec<String> {
+        loop {
+            let heard = self.next().await;
+            if !heard.is_empty() {
+                return heard;
+            }
+        }
+    }
+
+    /// Deals with what waits already; what is to be heard of it.
+    pub(crate) fn has_heard(&mut self) -> Vec<String> {
+        use futures::FutureExt;
+        let mut heard = Vec::new();
+        while let Some(outputs) = self.0.next().now_or_never() {
+            heard.extend(hear(outputs));
+        }
+        heard
+    }
+}
+
+/// Outputs in short; receipts are told as if all had been written.
+pub(crate) fn hear(outputs: Vec<Output>) -> Vec<String> {
+    let mut heard = Vec::new();
+    for output in outputs {
+        match output {
+            Output::Send(message) => heard.push(brief(&message)),
+            Output::SendShared(frame) => {
+                let value: serde_json::Value = serde_json::from_slice(&frame.into_bytes()).unwrap();
+                heard.push(value["type"].as_str().unwrap().to_owned());
+            }
+            Output::Ping => heard.push("(ping)".to_owned()),
+            Output::Settle(ticket, outcome) => ticket.resolve(outcome),
+            Output::Call(_) => {}
+            Output::Close(close) => heard.push(format!("{} {}", close.code.number(), close.reason)),
+        }
+    }
+    heard
+}
+
+fn brief(message: &ServerMessage) -> String {
+    match message {
+        ServerMessage::PermissionsChanged(it) => format!(
+            "changed {} +{:?} -{:?} +{:?} -{:?}",
+            it.id, it.groups.added, it.groups.removed, it.permissions.gained, it.permissions.lost
+        )
+        .replace('"', ""),
+        ServerMessage::SessionRevoked(it) => format!("revoked {}", it.reason.as_str()),
+        ServerMessage::Reconnect { after_ms } => format!("reconnect {after_ms}"),
+        ServerMessage::Error { code, .. } => format!("error {code}"),
+        other => serde_json::to_value(other).unwrap()["type"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+    }
+}
