@@ -209,11 +209,12 @@ impl Identified {
             }
             return;
         }
-        if uptime >= self.missed_at() {
-            outputs.push(Output::Close(Close::HEARTBEAT_MISSED));
-            return;
-        }
-        if uptime >= self.pinged_at.saturating_add(self.timing.heartbeat) {
+        if uptime >= self.ping_due() {
+            // Silence alone proves nothing: the machine may have slept. An unanswered ping does.
+            if self.pinged_at > self.heard_at {
+                outputs.push(Output::Close(Close::HEARTBEAT_MISSED));
+                return;
+            }
             self.pinged_at = uptime;
             outputs.push(Output::Ping);
         }
@@ -224,19 +225,16 @@ impl Identified {
         }
     }
 
-    /// When nothing was heard for two heartbeats.
-    fn missed_at(&self) -> Duration {
-        self.heard_at.saturating_add(self.timing.heartbeat * 2)
+    /// When the next ping is due, and the answer to the last one overdue.
+    fn ping_due(&self) -> Duration {
+        self.pinged_at.saturating_add(self.timing.heartbeat)
     }
 
     /// When it has to look at the time again.
     pub(in crate::node) fn due(&self) -> Due {
         let uptime = match &self.phase {
             Phase::Arriving(arrival) => arrival.until,
-            Phase::Live(_) => {
-                let ping_at = self.pinged_at.saturating_add(self.timing.heartbeat);
-                ping_at.min(self.missed_at())
-            }
+            Phase::Live(_) => self.ping_due(),
         };
         let wall = if self.warned || !self.is_live() {
             self.expires_at

@@ -250,7 +250,6 @@ fn a_flood_is_closed() {
 fn a_newer_token_moves_the_expiry_and_nothing_else() {
     let mut machine = Machine::live();
     assert_eq!(machine.after(239), ["(ping)"]);
-    machine.says(r#"{"type":"ping"}"#);
     assert_eq!(machine.after(1), ["token.expiring"]);
     assert_eq!(machine.after(1), [""; 0]);
     machine.tokens.0 = claims(&machine.clock, 300);
@@ -259,7 +258,6 @@ fn a_newer_token_moves_the_expiry_and_nothing_else() {
         machine.intents(REFRESH)[..],
         [Intent::Presented(_)]
     ));
-    machine.says(r#"{"type":"ping"}"#);
     assert_eq!(machine.after(60), ["(ping)"], "the old expiry is no more");
     assert_eq!(machine.has(6, &["staff"]).unwrap().len(), 1);
 }
@@ -307,6 +305,13 @@ fn a_silent_client_is_pinged_and_then_closed() {
     assert_eq!(machine.after(60), ["(ping)"]);
     assert_eq!(machine.after(59), [""; 0]);
     assert_eq!(machine.after(1), ["4004 heartbeat_missed"]);
+}
+
+#[test]
+fn a_machine_that_slept_asks_first() {
+    let mut machine = Machine::live();
+    assert_eq!(machine.after(200), ["(ping)"]);
+    assert_eq!(machine.after(60), ["4004 heartbeat_missed"]);
 }
 
 #[test]
