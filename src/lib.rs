@@ -15,4 +15,5 @@
 
 pub mod config;
 pub mod domain;
+pub mod storage;
 pub mod telemetry;
