@@ -13,7 +13,9 @@
 //!
 //! `docs/ARCHITECTURE.md` walks through three changes from top to bottom.
 
+pub mod bus;
 pub mod config;
 pub mod domain;
+pub mod service;
 pub mod storage;
 pub mod telemetry;

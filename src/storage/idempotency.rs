@@ -93,6 +93,26 @@ impl Tx {
         Ok(())
     }
 
+    /// Forgets a key whose request has been running since before this.
+    pub async fn forget_lost_idempotency_key(
+        &mut self,
+        (caller, path, key): (&str, &str, &str),
+        before: Timestamp,
+    ) -> Result<()> {
+        const SQL: &str = "DELETE FROM idempotency_keys WHERE caller = $1 AND path = $2 \
+             AND idem_key = $3 AND status IS NULL AND created_at < $4";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(caller)
+                .bind(path)
+                .bind(key)
+                .bind(before.as_millis())
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
     /// Forgets keys that are older than this.
     pub async fn forget_idempotency_keys(&mut self, before: Timestamp) -> Result<()> {
         const SQL: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";

@@ -188,6 +188,13 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Removes everybody who waits for a session of this user.
+    pub async fn remove_takeovers_of(&mut self, user: UserId) -> Result<()> {
+        const SQL: &str = "DELETE FROM takeovers WHERE user_id = $1";
+        on_either!(self, |c| sqlx::query(SQL).bind(user.0).execute(c).await)?;
+        Ok(())
+    }
+
     /// Forgets newcomers of whom nobody will ask any more.
     pub async fn forget_takeovers(&mut self, now: Timestamp) -> Result<()> {
         const SQL: &str = "DELETE FROM takeovers WHERE keep_until < $1";

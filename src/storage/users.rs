@@ -95,6 +95,18 @@ impl Tx {
         row.map(UserRow::read).transpose()
     }
 
+    /// A user's id by its external id.
+    pub async fn find_user_by_external_id(&mut self, external_id: &str) -> Result<Option<UserId>> {
+        const SQL: &str = "SELECT id FROM users WHERE external_id = $1";
+        let id: Option<Uuid> = on_either!(self, |c| {
+            sqlx::query_scalar(SQL)
+                .bind(external_id)
+                .fetch_optional(c)
+                .await
+        })?;
+        Ok(id.map(UserId))
+    }
+
     /// Users in order of id.
     pub async fn list_users(
         &mut self,
