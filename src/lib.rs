@@ -16,6 +16,7 @@
 pub mod bus;
 pub mod config;
 pub mod domain;
+pub mod node;
 pub mod service;
 pub mod storage;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod clock;
+pub mod close;
 pub mod device;
 pub mod error;
 pub mod event;
