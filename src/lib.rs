@@ -20,3 +20,4 @@ pub mod node;
 pub mod service;
 pub mod storage;
 pub mod telemetry;
+pub mod transport;

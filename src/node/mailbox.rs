@@ -52,6 +52,8 @@ pub struct Slots {
     pub due: bool,
     /// Receipts that wait for what is in here.
     pub tickets: Vec<Ticket>,
+    /// Receipts that wait for the rights to be read anew.
+    pub rights_tickets: Vec<Ticket>,
 }
 
 impl Handle {
@@ -86,14 +88,14 @@ impl Handle {
 
     /// A receipt waits for the rights to be read anew. Wakes nobody: that is for the reading.
     pub fn put_ticket(&self, ticket: Ticket) {
-        keep(&mut self.slots.lock(), ticket);
+        keep(&mut self.slots.lock().rights_tickets, ticket);
     }
 
     /// The session ended. The first end stands.
     pub fn put_end(&self, end: SessionEnd, ticket: Ticket) {
         self.put(|slots| {
             slots.end.get_or_insert(end);
-            keep(slots, ticket);
+            keep(&mut slots.tickets, ticket);
         });
     }
 
@@ -102,7 +104,7 @@ impl Handle {
         self.put(|slots| {
             if slots.notices.len() < NOTICES_MAX {
                 slots.notices.push_back(frame);
-                keep(slots, ticket);
+                keep(&mut slots.tickets, ticket);
             } else {
                 slots.overflow = true;
             }
@@ -131,8 +133,9 @@ impl Handle {
     }
 }
 
-fn keep(slots: &mut Slots, ticket: Ticket) {
-    if slots.tickets.len() < TICKETS_MAX {
-        slots.tickets.push(ticket);
+/// Beyond the bound a receipt counts this connection as not told.
+fn keep(tickets: &mut Vec<Ticket>, ticket: Ticket) {
+    if tickets.len() < TICKETS_MAX {
+        tickets.push(ticket);
     }
 }

@@ -1,0 +1,8 @@
+//! Transports: sockets and REST.
+//!
+//! Floor 4. Each request is decoded, handed to one service or node, and its answer encoded. It may
+//! not know storage.
+
+pub mod address;
+pub mod origin;
+pub mod websocket;
