@@ -5,4 +5,5 @@
 
 pub mod address;
 pub mod origin;
+pub mod rest;
 pub mod websocket;

@@ -20,9 +20,17 @@ impl AllowedOrigins {
 
     /// Whether the request may come from where it says. Without an `Origin` no browser page sent it.
     pub fn admit(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(ORIGIN) else { return true };
-        let Ok(origin) = origin.to_str() else { return false };
-        if self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+        let Some(origin) = headers.get(ORIGIN) else {
+            return true;
+        };
+        let Ok(origin) = origin.to_str() else {
+            return false;
+        };
+        if self
+            .0
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+        {
             return true;
         }
         // Behind a proxy that ends TLS the server can't know its own scheme, so hosts are compared.
@@ -57,7 +65,13 @@ mod tests {
 
     #[test]
     fn with_a_list_only_the_list_is_allowed() {
-        assert!(admitted(&["https://shop.example"], Some("https://shop.example")));
-        assert!(!admitted(&["https://shop.example"], Some("http://app.example:7400")));
+        assert!(admitted(
+            &["https://shop.example"],
+            Some("https://shop.example")
+        ));
+        assert!(!admitted(
+            &["https://shop.example"],
+            Some("http://app.example:7400")
+        ));
     }
 }

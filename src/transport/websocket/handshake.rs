@@ -76,7 +76,10 @@ async fn greet(
     }
     metrics::gauge!(metric::CONNECTIONS).increment(1.0);
     // However this task ends, the hub forgets the connection.
-    let registration = Registration { state: state.clone(), handle: Arc::clone(&handle) };
+    let registration = Registration {
+        state: state.clone(),
+        handle: Arc::clone(&handle),
+    };
     match open(&state, &handle, claims).await {
         Ok((connection, outputs)) => {
             pump::run(&mut wire, &state, &handle, connection, outputs, &origin).await;
@@ -168,7 +171,14 @@ async fn open(
         Verdict::Good | Verdict::Ended(..) => unknown_cause(state, known.standing.as_of),
     };
     let now = now(state);
-    Ok(Connection::open(handle.id, claims, &known, fallback, parts.heartbeat, now))
+    Ok(Connection::open(
+        handle.id,
+        claims,
+        &known,
+        fallback,
+        parts.heartbeat,
+        now,
+    ))
 }
 
 /// What a client hears whose session ended before.
@@ -178,7 +188,9 @@ async fn ended(state: &SocketState, claims: &Claims) -> Vec<Output> {
             Some(end) => revoked(claims.sid, end),
             None => vec![Output::Close(Close::NotReady)],
         },
-        Ok(None) => vec![Output::Close(Close::Unauthenticated(ErrorCode::TokenInvalid))],
+        Ok(None) => vec![Output::Close(Close::Unauthenticated(
+            ErrorCode::TokenInvalid,
+        ))],
         Err(_) => vec![Output::Close(Close::NotReady)],
     }
 }
@@ -186,7 +198,15 @@ async fn ended(state: &SocketState, claims: &Claims) -> Vec<Output> {
 /// The event that made a token stale, for the message about it.
 async fn cause_of(state: &SocketState, seq: Seq) -> RightsCause {
     let before = Seq(seq.0.saturating_sub(1));
-    match state.node.parts.source.entries_after(before, 1).await.ok().and_then(|mut e| e.pop()) {
+    match state
+        .node
+        .parts
+        .source
+        .entries_after(before, 1)
+        .await
+        .ok()
+        .and_then(|mut e| e.pop())
+    {
         Some(entry) => RightsCause {
             id: entry.seq,
             initiating_entity: entry.initiating_entity,
@@ -208,5 +228,8 @@ pub(super) fn unknown_cause(state: &SocketState, id: Seq) -> RightsCause {
 
 pub(super) fn now(state: &SocketState) -> Now {
     let clock = &state.node.parts.clock;
-    Now { wall: clock.now(), uptime: clock.uptime() }
+    Now {
+        wall: clock.now(),
+        uptime: clock.uptime(),
+    }
 }

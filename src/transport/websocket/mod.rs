@@ -70,7 +70,10 @@ pub async fn open_socket(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Error> {
     let upgrade = upgrade.map_err(|rejection| {
-        Error::validation(format!("this address speaks WebSocket: {}", rejection.body_text()))
+        Error::validation(format!(
+            "this address speaks WebSocket: {}",
+            rejection.body_text()
+        ))
     })?;
     let address = client_address(&headers, peer.ip(), &state.settings.trusted_proxies);
     let origin = Origin {
@@ -111,5 +114,15 @@ fn credential(headers: &HeaderMap, query: Option<&str>) -> Credential {
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(ToOwned::to_owned)
+}
+
+/// The routes of sockets.
+pub fn routes(state: SocketState) -> axum::Router {
+    axum::Router::new()
+        .route("/v1/socket", axum::routing::get(open_socket))
+        .with_state(state)
 }

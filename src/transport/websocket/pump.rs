@@ -30,7 +30,11 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(socket: WebSocket, write_timeout: Duration) -> Self {
-        Self { socket, write_timeout, closed: false }
+        Self {
+            socket,
+            write_timeout,
+            closed: false,
+        }
     }
 
     /// The next frame; a close where there is none.
@@ -64,7 +68,10 @@ impl Wire {
         let code = close.code().to_string();
         metrics::counter!(metric::CONNECTIONS_CLOSED, "code" => code).increment(1);
         let reason = Utf8Bytes::from_static(close.reason());
-        let frame = Message::Close(Some(CloseFrame { code: close.code(), reason }));
+        let frame = Message::Close(Some(CloseFrame {
+            code: close.code(),
+            reason,
+        }));
         // A client that does not read gets no close frame either; the drop ends the connection.
         drop(tokio::time::timeout(CLOSE_WAIT, self.socket.send(frame)).await);
     }
@@ -103,10 +110,17 @@ pub(super) async fn run(
     origin: &Origin,
 ) {
     let mut pending: Vec<Ticket> = Vec::new();
-    if !act(wire, state, handle, &mut connection, outputs, origin).await.is_open() {
+    if !act(wire, state, handle, &mut connection, outputs, origin)
+        .await
+        .is_open()
+    {
         return;
     }
-    state.node.parts.wheel.schedule(handle, connection.due_at(now(state)));
+    state
+        .node
+        .parts
+        .wheel
+        .schedule(handle, connection.due_at(now(state)));
     loop {
         let open = tokio::select! {
             biased;
@@ -172,7 +186,12 @@ async fn on_slots(
 ) -> bool {
     let mut outputs = connection.on_slots(&mut slots, now(state));
     let ends = slots.end.is_some();
-    let latest = state.node.parts.hub.latest(handle.user_id).filter(|_| slots.rights && !ends);
+    let latest = state
+        .node
+        .parts
+        .hub
+        .latest(handle.user_id)
+        .filter(|_| slots.rights && !ends);
     let mut owes_rights = false;
     if let Some(known) = &latest {
         let owed = connection.on_standing(known, unknown_cause(state, known.standing.as_of));
@@ -180,7 +199,10 @@ async fn on_slots(
         outputs.splice(0..0, owed);
     }
     let acted = act(wire, state, handle, connection, outputs, origin).await;
-    slots.tickets.drain(..).for_each(|ticket| acted.report(ticket));
+    slots
+        .tickets
+        .drain(..)
+        .for_each(|ticket| acted.report(ticket));
     pending.append(&mut slots.rights_tickets);
     let read_at = latest.map(|known| known.standing.as_of);
     let (done, waiting) = std::mem::take(pending)
@@ -191,7 +213,11 @@ async fn on_slots(
         Vec::into_iter(done).for_each(|ticket| acted.report(ticket));
     }
     if acted.is_open() && slots.due {
-        state.node.parts.wheel.schedule(handle, connection.due_at(now(state)));
+        state
+            .node
+            .parts
+            .wheel
+            .schedule(handle, connection.due_at(now(state)));
     }
     acted.is_open()
 }
@@ -216,7 +242,10 @@ async fn act(
             Output::Close(close) => {
                 let before = wire.closed;
                 wire.close(close).await;
-                return Acted::Closed { told, closed: !before };
+                return Acted::Closed {
+                    told,
+                    closed: !before,
+                };
             }
             Output::Send(message) => {
                 told = true;
@@ -230,7 +259,10 @@ async fn act(
         };
         if let Err(close) = written {
             wire.close(close).await;
-            return Acted::Closed { told: false, closed: false };
+            return Acted::Closed {
+                told: false,
+                closed: false,
+            };
         }
     }
     Acted::Open { told }
@@ -253,7 +285,11 @@ pub(super) async fn write_all(wire: &mut Wire, outputs: Vec<Output>) {
 
 fn text(message: &crate::domain::message::ServerMessage) -> Message {
     metrics::counter!(metric::MESSAGES_SENT).increment(1);
-    Message::Text(serde_json::to_string(message).unwrap_or_else(|_| "{}".into()).into())
+    Message::Text(
+        serde_json::to_string(message)
+            .unwrap_or_else(|_| "{}".into())
+            .into(),
+    )
 }
 
 async fn ask(
@@ -270,7 +306,10 @@ async fn ask(
         }
         Intent::NoteActivity => state.core.record_activity(handle.session_id).await,
         Intent::AnswerTakeover { request, allow } => {
-            state.core.answer_takeover(request, handle.session_id, allow, origin).await
+            state
+                .core
+                .answer_takeover(request, handle.session_id, allow, origin)
+                .await
         }
     };
     match done {
@@ -284,10 +323,7 @@ async fn ask(
     }
 }
 
-async fn check_newer(
-    state: &SocketState,
-    token: &str,
-) -> Result<sessionwire_guard::Claims, Error> {
+async fn check_newer(state: &SocketState, token: &str) -> Result<sessionwire_guard::Claims, Error> {
     let claims = state.node.check(token)?;
     state.core.note_presented(&claims).await?;
     Ok(claims)
