@@ -26,7 +26,7 @@ use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
 use crate::transport::rest::{self, RestSettings, RestState};
-use crate::transport::websocket::{SocketSettings, SocketState};
+use crate::transport::websocket::{self, SocketSettings, SocketState};
 
 /// The name of the key file in the data directory.
 pub const KEY_FILE: &str = "sessionwire.key";
@@ -204,21 +204,19 @@ fn router(config: &Config, core: &Core, node: &Node, world: &World) -> axum::Rou
             max_frame_bytes: config.max_frame_bytes,
         }),
     };
-    rest::router(
-        RestState {
-            core: core.clone(),
-            node: node.clone(),
-            clock: Arc::clone(&world.clock),
-            entropy: Arc::clone(&world.entropy),
-            settings: Arc::new(RestSettings {
-                allowed_origins: origins,
-                trusted_proxies: config.trusted_proxies.clone(),
-                max_body_bytes: config.max_body_bytes,
-                request_timeout: config.request_timeout,
-            }),
-        },
-        crate::transport::websocket::routes(sockets),
-    )
+    rest::router(RestState {
+        core: core.clone(),
+        node: node.clone(),
+        clock: Arc::clone(&world.clock),
+        entropy: Arc::clone(&world.entropy),
+        settings: Arc::new(RestSettings {
+            allowed_origins: origins,
+            trusted_proxies: config.trusted_proxies.clone(),
+            max_body_bytes: config.max_body_bytes,
+            request_timeout: config.request_timeout,
+        }),
+    })
+    .merge(websocket::routes(sockets))
 }
 
 /// The metrics, on a listener of their own so that nobody exposes them by accident.

@@ -344,14 +344,10 @@ impl Event {
                 ("takeover_request", Some(request_id.to_string()))
             }
             Self::PolicyChanged { scope, .. } | Self::PolicyRemoved { scope } => scope.subject(),
-            Self::NoticeSent {
-                to: Audience::User(user_id),
-                ..
-            } => ("user", Some(user_id.to_string())),
-            Self::NoticeSent {
-                to: Audience::Group { group_id, .. },
-                ..
-            } => ("group", Some(group_id.to_string())),
+            Self::NoticeSent { to, .. } => match to {
+                Audience::User(user_id) => ("user", Some(user_id.to_string())),
+                Audience::Group { group_id, .. } => ("group", Some(group_id.to_string())),
+            },
             Self::ApiKeyCreated { api_key_id, .. } | Self::ApiKeyRevoked { api_key_id } => {
                 ("api_key", Some(api_key_id.to_string()))
             }

@@ -20,9 +20,9 @@ use crate::domain::session::SessionEnd;
 use crate::domain::standing::Told;
 
 /// So long before its token runs out a client is told.
-const EXPIRING_BEFORE: Duration = Duration::from_secs(60);
+const EXPIRING_BEFORE: Duration = Duration::from_mins(1);
 /// `activity` is passed on once in this time.
-const ACTIVITY_EVERY: Duration = Duration::from_secs(60);
+const ACTIVITY_EVERY: Duration = Duration::from_mins(1);
 /// A client may say so many things at once …
 const MESSAGES_AT_ONCE: u32 = 60;
 /// … and one more in this time.
@@ -147,7 +147,7 @@ impl Connection {
             Ok(message) => self.on_message(message, now),
             Err(Unreadable::NotAnObject) => vec![Output::Close(Close::ProtocolError)],
             Err(problem @ (Unreadable::UnknownType | Unreadable::WrongMembers)) => {
-                vec![error(ErrorCode::ValidationFailed, problem)]
+                vec![error(ErrorCode::ValidationFailed, &problem)]
             }
         }
     }
@@ -291,7 +291,7 @@ fn expiry(token: &Claims) -> Timestamp {
     Timestamp::from_seconds(token.exp)
 }
 
-fn error(code: ErrorCode, problem: impl ToString) -> Output {
+fn error(code: ErrorCode, problem: &impl ToString) -> Output {
     Output::Send(ServerMessage::Error {
         code: code.as_str(),
         message: problem.to_string(),

@@ -14,7 +14,7 @@ use crate::domain::event::LogEntry;
 use crate::domain::id::Seq;
 
 /// How long entries are kept: the longest life that any configuration may give a token, and leeway.
-pub const KEPT: Duration = Duration::from_secs(3600 + 60);
+pub const KEPT: Duration = Duration::from_mins(61);
 /// A node that has not seen the log for so long does not decide.
 pub const LEASE: Duration = Duration::from_secs(2);
 

@@ -35,7 +35,7 @@ use delivery::Deliveries;
 use follower::Follower;
 use gate::Gate;
 use hub::Hub;
-use presence::Present;
+pub use presence::Present;
 use seats::{SeatLimits, Seats};
 use source::Source;
 use standing::Dirty;
@@ -173,9 +173,11 @@ impl Node {
     pub async fn settle(&self, seq: Seq, wait: Duration) -> Settled {
         let mut applied = self.parts.applied.clone();
         // The lease bounds this: past it the node is not ready and decides nothing.
-        let in_time =
-            tokio::time::timeout(gate::LEASE, applied.wait_for(|position| *position >= seq)).await;
-        let applied = matches!(in_time, Ok(Ok(_)));
+        let applied = {
+            let reached = applied.wait_for(|position| *position >= seq);
+            // The lease bounds this: past it the node is not ready and decides nothing.
+            matches!(tokio::time::timeout(gate::LEASE, reached).await, Ok(Ok(_)))
+        };
         let delivery = self.parts.deliveries.find(seq).filter(|_| applied);
         let Some(delivery) = delivery else {
             return Settled {

@@ -53,7 +53,7 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// The longest life that any configuration may give an access token. Revocations are kept for that
 /// long, whatever today's setting is.
-pub const ACCESS_TOKEN_TTL_MAX: Duration = Duration::from_secs(3600);
+pub const ACCESS_TOKEN_TTL_MAX: Duration = Duration::from_hours(1);
 
 /// The settings of the writers.
 #[derive(Clone, Debug)]

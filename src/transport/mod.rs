@@ -6,4 +6,5 @@
 pub mod address;
 pub mod origin;
 pub mod rest;
+pub mod status;
 pub mod websocket;

@@ -18,6 +18,7 @@ use ipnet::IpNet;
 
 use super::address::client_address;
 use super::origin::AllowedOrigins;
+use super::rest::Problem;
 use crate::domain::error::Error;
 use crate::domain::secret::Bearer;
 use crate::node::Node;
@@ -62,13 +63,13 @@ enum Credential {
 }
 
 /// Opens a connection.
-pub async fn open_socket(
+async fn open_socket(
     State(state): State<SocketState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Error> {
+) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|rejection| {
         Error::validation(format!(
             "this address speaks WebSocket: {}",
