@@ -7,6 +7,7 @@ pub mod access;
 pub mod clock;
 pub mod close;
 pub mod device;
+pub mod effect;
 pub mod error;
 pub mod event;
 pub mod group;

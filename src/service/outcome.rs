@@ -7,8 +7,9 @@ use super::{Core, Result};
 use crate::bus::Batch;
 use crate::domain::access::{Cause, InitiatingEntity};
 use crate::domain::clock::Timestamp;
+use crate::domain::effect::Effect as Hears;
 use crate::domain::error::Error;
-use crate::domain::event::{Effect as Hears, Event, LogEntry};
+use crate::domain::event::{Event, LogEntry};
 use crate::domain::id::{Seq, SessionId, UserId};
 use crate::storage::Tx;
 
