@@ -13,10 +13,14 @@
 //!
 //! `docs/ARCHITECTURE.md` walks through three changes from top to bottom.
 
+pub mod app;
 pub mod bus;
+pub mod command;
 pub mod config;
 pub mod domain;
 pub mod node;
 pub mod service;
+pub mod storage;
 pub mod telemetry;
 pub mod transport;
+pub mod watch;

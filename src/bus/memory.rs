@@ -1,29 +1,25 @@
-//! The bus within one process: a bounded channel. It may not know that there are other kinds.
+//! The bus of a single node: a bounded broadcast inside the process.
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, ready};
 use tokio::sync::broadcast;
 
-use super::{BatchReceiver, Bus};
-use crate::domain::batch::Batch;
+use super::{Batch, Bus, Subscription};
 
-/// Batches that a listener may be behind before it has to read the log.
-const CAPACITY: usize = 1024;
+/// How many batches a slow follower may be behind before it reads the log instead.
+const CAPACITY: usize = 1_024;
 
-/// One process's bus.
-#[derive(Debug)]
-pub struct MemoryBus(broadcast::Sender<Arc<Batch>>);
+/// Carries batches within one process.
+pub struct MemoryBus {
+    batches: broadcast::Sender<Arc<Batch>>,
+}
 
 impl MemoryBus {
-    /// A bus without listeners.
+    /// A bus without subscribers.
     pub fn new() -> Self {
-        Self::with_capacity(CAPACITY)
-    }
-
-    /// A bus whose listeners may be this many batches behind.
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self(broadcast::Sender::new(capacity.max(1)))
+        Self {
+            batches: broadcast::Sender::new(CAPACITY),
+        }
     }
 }
 
@@ -34,42 +30,14 @@ impl Default for MemoryBus {
 }
 
 impl Bus for MemoryBus {
-    fn publish(&self, batch: Arc<Batch>) -> BoxFuture<'_, ()> {
-        // An error means that nobody listens, which is nobody's loss.
-        let _ = self.0.send(batch);
-        Box::pin(ready(()))
+    fn publish(&self, batch: Arc<Batch>) {
+        // Without a subscriber there is nobody to tell; a later one reads the log.
+        drop(self.batches.send(batch));
     }
 
-    fn subscribe(&self) -> BatchReceiver {
-        BatchReceiver::new(self.0.subscribe())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bus::Heard;
-
-    fn empty() -> Arc<Batch> {
-        Arc::new(Batch {
-            entries: Vec::new(),
-        })
-    }
-
-    #[tokio::test]
-    async fn a_listener_that_is_too_far_behind_hears_of_a_gap_and_goes_on() {
-        let bus = MemoryBus::with_capacity(2);
-        let mut listener = bus.subscribe();
-        for _ in 0..3 {
-            bus.publish(empty()).await;
+    fn subscribe(&self) -> Subscription {
+        Subscription {
+            batches: self.batches.subscribe(),
         }
-        assert!(matches!(listener.next().await, Heard::Gap));
-        assert!(matches!(listener.next().await, Heard::Batch(_)));
-        assert!(matches!(listener.next().await, Heard::Batch(_)));
-    }
-
-    #[tokio::test]
-    async fn nobody_has_to_listen() {
-        MemoryBus::new().publish(empty()).await;
     }
 }

@@ -1,53 +1,56 @@
-//! What carries events from the writers to the readers. It may lose, repeat and reorder: the log
-//! decides, the bus only makes it fast. It may not know who listens, or what events mean.
+//! The bus carries committed events to every node, the writer's own included.
+//!
+//! Floor 2. It may lose, repeat or reorder without harm: the log decides, and the follower reads it
+//! where the bus left a gap. It may not know what the events mean.
 
 mod memory;
 
-use std::sync::Arc;
-
-use futures::future::BoxFuture;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
-
-use crate::domain::batch::Batch;
-
 pub use memory::MemoryBus;
 
-/// Carries what was committed.
-pub trait Bus: Send + Sync {
-    /// Tells every listener. Nothing is promised: a listener that misses it reads the log.
-    fn publish(&self, batch: Arc<Batch>) -> BoxFuture<'_, ()>;
+use std::sync::Arc;
 
-    /// Listens from now on.
-    fn subscribe(&self) -> BatchReceiver;
+use tokio::sync::broadcast;
+
+use crate::domain::event::LogEntry;
+use crate::domain::id::Seq;
+
+/// What one commit appended, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The entries; their positions follow one another.
+    pub entries: Vec<LogEntry>,
 }
 
-/// What a listener heard.
-#[derive(Clone, Debug)]
-pub enum Heard {
-    /// A commit.
-    Batch(Arc<Batch>),
-    /// Something was missed: read the log.
-    Gap,
-}
-
-/// The listening end.
-#[derive(Debug)]
-pub struct BatchReceiver(broadcast::Receiver<Arc<Batch>>);
-
-impl BatchReceiver {
-    /// A listener on a channel; for those who implement [`Bus`].
-    pub fn new(channel: broadcast::Receiver<Arc<Batch>>) -> Self {
-        Self(channel)
+impl Batch {
+    /// The position of the last entry.
+    pub fn last_seq(&self) -> Seq {
+        self.entries.last().map_or(Seq(0), |entry| entry.seq)
     }
+}
 
-    /// The next thing heard. A bus that has gone is silent: its listener waits for ever, and lives by
-    /// reading the log. May be dropped half-way without loss.
-    pub async fn next(&mut self) -> Heard {
-        match self.0.recv().await {
-            Ok(batch) => Heard::Batch(batch),
-            Err(RecvError::Lagged(_)) => Heard::Gap,
-            Err(RecvError::Closed) => std::future::pending().await,
+/// Carries batches between nodes.
+pub trait Bus: Send + Sync {
+    /// Announces a batch. Never waits and never fails: what is lost here is read from the log.
+    fn publish(&self, batch: Arc<Batch>);
+
+    /// Batches from now on.
+    fn subscribe(&self) -> Subscription;
+}
+
+/// Batches as they come. A reader that lags loses the oldest, which shows up as a gap.
+pub struct Subscription {
+    batches: broadcast::Receiver<Arc<Batch>>,
+}
+
+impl Subscription {
+    /// The next batch; none once the bus is gone.
+    pub async fn next(&mut self) -> Option<Arc<Batch>> {
+        loop {
+            match self.batches.recv().await {
+                Ok(batch) => return Some(batch),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
         }
     }
 }

@@ -4,7 +4,6 @@
 //! It may not know who reads the log.
 
 use serde::{Deserialize, Serialize};
-use sessionwire_guard::Change;
 
 use super::Reason;
 use super::access::{InitiatingEntity, Scope};
@@ -13,8 +12,6 @@ use super::device::DeviceLabel;
 use super::id::{ApiKeyId, DeviceId, GroupId, Seq, SessionId, TakeoverRequestId, UserId};
 use super::message::NoticeContent;
 use super::policy::Policy;
-
-pub use super::batch::Batch;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -211,114 +208,7 @@ pub struct LogEntry {
     pub event: Event,
 }
 
-/// What an event means for connected clients.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Effect<'a> {
-    /// The rights of this user may differ now.
-    RightsOfUser(UserId),
-    /// The rights of everybody who is in the group of this name may differ now.
-    RightsOfGroup(&'a str),
-    /// A session ended.
-    SessionEnded(&'a SessionEnded),
-    /// Something is to be said.
-    Notice(&'a Audience, &'a NoticeContent),
-    /// Devices are asked.
-    TakeoverRequested(&'a TakeoverRequested),
-    /// Nothing.
-    None,
-}
-
 impl Event {
-    /// What it means for tokens that have not seen it.
-    pub fn changes(&self) -> Option<Change> {
-        match self {
-            Self::UserSuspended { user_id } => {
-                Some(Change::UserEnded(*user_id, Reason::UserSuspended))
-            }
-            Self::UserDeleted { user_id, .. } => {
-                Some(Change::UserEnded(*user_id, Reason::UserDeleted))
-            }
-            Self::RevokedAll {} => Some(Change::EverybodyEnded(Reason::RevokeAll)),
-            Self::SessionEnded(ended) => match ended.reason {
-                // These come with an entry for the user or for everybody, which covers them.
-                Reason::UserSuspended | Reason::UserDeleted | Reason::RevokeAll => None,
-                Reason::SignedOut
-                | Reason::SignedOutEverywhere
-                | Reason::RevokedByAdmin
-                | Reason::Superseded
-                | Reason::PasswordChanged
-                | Reason::RefreshTokenReused
-                | Reason::IdleTimeout
-                | Reason::Expired
-                | Reason::DeviceRevoked
-                | Reason::PolicyChanged
-                | Reason::IdentityProviderLogout => {
-                    Some(Change::SessionEnded(ended.session_id, ended.reason))
-                }
-            },
-            Self::MembershipAdded { user_id, .. } | Self::MembershipRemoved { user_id, .. } => {
-                Some(Change::UserRightsChanged(*user_id))
-            }
-            Self::GroupUpdated { old_name, name, .. } if old_name != name => {
-                Some(Change::GroupRightsChanged(old_name.clone()))
-            }
-            Self::GroupDeleted { name, .. } | Self::GroupPermissionsChanged { name, .. } => {
-                Some(Change::GroupRightsChanged(name.clone()))
-            }
-            Self::UserCreated { .. }
-            | Self::UserUpdated { .. }
-            | Self::UserResumed { .. }
-            | Self::PasswordChanged { .. }
-            | Self::GroupCreated { .. }
-            | Self::GroupUpdated { .. }
-            | Self::SessionStarted { .. }
-            | Self::DeviceRevoked { .. }
-            | Self::TakeoverRequested(_)
-            | Self::TakeoverAnswered { .. }
-            | Self::PolicyChanged { .. }
-            | Self::PolicyRemoved { .. }
-            | Self::NoticeSent { .. }
-            | Self::ApiKeyCreated { .. }
-            | Self::ApiKeyRevoked { .. }
-            | Self::SigningKeyRotated { .. } => None,
-        }
-    }
-
-    /// What it means for connected clients.
-    pub fn effect(&self) -> Effect<'_> {
-        match self {
-            Self::SessionEnded(ended) => Effect::SessionEnded(ended),
-            Self::NoticeSent { to, notice } => Effect::Notice(to, notice),
-            Self::TakeoverRequested(request) => Effect::TakeoverRequested(request),
-            Self::MembershipAdded { user_id, .. } | Self::MembershipRemoved { user_id, .. } => {
-                Effect::RightsOfUser(*user_id)
-            }
-            Self::GroupUpdated { old_name, name, .. } if old_name != name => {
-                Effect::RightsOfGroup(old_name)
-            }
-            Self::GroupDeleted { name, .. } | Self::GroupPermissionsChanged { name, .. } => {
-                Effect::RightsOfGroup(name)
-            }
-            Self::UserCreated { .. }
-            | Self::UserUpdated { .. }
-            | Self::UserSuspended { .. }
-            | Self::UserResumed { .. }
-            | Self::UserDeleted { .. }
-            | Self::PasswordChanged { .. }
-            | Self::GroupCreated { .. }
-            | Self::GroupUpdated { .. }
-            | Self::SessionStarted { .. }
-            | Self::DeviceRevoked { .. }
-            | Self::TakeoverAnswered { .. }
-            | Self::PolicyChanged { .. }
-            | Self::PolicyRemoved { .. }
-            | Self::ApiKeyCreated { .. }
-            | Self::ApiKeyRevoked { .. }
-            | Self::SigningKeyRotated { .. }
-            | Self::RevokedAll {} => Effect::None,
-        }
-    }
-
     /// What the event is about: its kind and id, for the audit trail.
     pub fn subject(&self) -> (&'static str, Option<String>) {
         match self {
@@ -346,14 +236,10 @@ impl Event {
                 ("takeover_request", Some(request_id.to_string()))
             }
             Self::PolicyChanged { scope, .. } | Self::PolicyRemoved { scope } => scope.subject(),
-            Self::NoticeSent {
-                to: Audience::User(user_id),
-                ..
-            } => ("user", Some(user_id.to_string())),
-            Self::NoticeSent {
-                to: Audience::Group { group_id, .. },
-                ..
-            } => ("group", Some(group_id.to_string())),
+            Self::NoticeSent { to, .. } => match to {
+                Audience::User(user_id) => ("user", Some(user_id.to_string())),
+                Audience::Group { group_id, .. } => ("group", Some(group_id.to_string())),
+            },
             Self::ApiKeyCreated { api_key_id, .. } | Self::ApiKeyRevoked { api_key_id } => {
                 ("api_key", Some(api_key_id.to_string()))
             }

@@ -4,10 +4,10 @@
 //! not know databases, sockets, HTTP or which clock is in use.
 
 pub mod access;
-pub mod batch;
 pub mod clock;
 pub mod close;
 pub mod device;
+pub mod effect;
 pub mod error;
 pub mod event;
 pub mod group;

@@ -16,6 +16,7 @@ use super::wheel::{Armed, Due};
 use crate::domain::access::InitiatingEntity;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::domain::event::LogEntry;
 use crate::domain::id::{ConnectionId, Seq, SessionId};
 use crate::domain::message::{RightsCause, ServerMessage, session_revoked};
 use crate::domain::session::SessionEnd;
@@ -130,13 +131,20 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
 
 /// What made a token stale, for the message about it.
 async fn cause_at(node: &Inner, seq: Seq) -> Result<Option<RightsCause>, Error> {
-    let entry = node.source.entry_at(seq).await?;
+    let entry = entry_at(node, seq).await?;
     Ok(entry.map(|entry| RightsCause {
         id: entry.seq,
         initiating_entity: entry.initiating_entity,
         at: entry.at,
         refresh_within_ms: 0,
     }))
+}
+
+/// The event at a position.
+async fn entry_at(node: &Inner, seq: Seq) -> Result<Option<LogEntry>, Error> {
+    let before = Seq(seq.0.saturating_sub(1));
+    let mut entries = node.source.entries_after(before, 1).await?;
+    Ok(entries.pop().filter(|entry| entry.seq == seq))
 }
 
 /// An ended session is answered as if it ended now.
@@ -163,7 +171,7 @@ async fn end_of(
     if let Some(end) = kept.and_then(|session| session.end) {
         return Ok(end);
     }
-    let entry = node.source.entry_at(seq).await?;
+    let entry = entry_at(node, seq).await?;
     Ok(SessionEnd {
         seq,
         at: entry.as_ref().map_or(node.clock.now(), |entry| entry.at),

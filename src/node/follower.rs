@@ -8,14 +8,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessionwire_guard::KeySet;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::fanout::Fanout;
 use super::gate::{Gate, TOKEN_LIFE_MAX};
 use super::source::Source;
-use crate::bus::{BatchReceiver, Heard};
-use crate::domain::clock::{Clock, Timestamp};
+use crate::bus::Subscription;
+use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::event::{Event, LogEntry};
 use crate::domain::id::Seq;
@@ -34,7 +35,9 @@ const CLOCK_SPREAD: Duration = Duration::from_mins(10);
 /// The reader.
 pub(super) struct Follower {
     pub(super) source: Arc<dyn Source>,
-    pub(super) heard: BatchReceiver,
+    pub(super) batches: Subscription,
+    /// An empty set of keys, for this issuer and audience.
+    pub(super) no_keys: KeySet,
     pub(super) gate: Arc<Gate>,
     pub(super) fanout: Fanout,
     pub(super) applied: watch::Sender<Seq>,
@@ -57,15 +60,16 @@ impl Follower {
         let mut look = interval((lease / READS_PER_LEASE).max(Duration::from_millis(1)));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let heard = tokio::select! {
-                heard = self.heard.next() => Some(heard),
+            // A bus that is gone is silent; the log can be followed without one.
+            let batch = tokio::select! {
+                Some(batch) = self.batches.next() => Some(batch),
                 _ = look.tick() => None,
             };
-            let outcome = match heard {
-                Some(Heard::Batch(batch)) if self.health.rebuilt => self.take(&batch.entries).await,
+            let outcome = match batch {
                 // Before the index is rebuilt, batches wait in the log.
-                Some(Heard::Batch(_)) => continue,
-                Some(Heard::Gap) | None => self.look().await,
+                Some(_) if !self.health.rebuilt => continue,
+                Some(batch) => self.take(&batch.entries).await,
+                None => self.look().await,
             };
             self.note(outcome.err());
         }
@@ -121,7 +125,7 @@ impl Follower {
         let head = self.source.head().await?;
         let age = TOKEN_LIFE_MAX + CLOCK_SPREAD;
         let since = self.clock.now().minus(age);
-        let mut position = self.last_before(since, head).await?;
+        let mut position = self.source.position_before(since).await?;
         self.gate.restart_at(position);
         while position < head {
             let page = self.page(position, head).await?;
@@ -132,22 +136,6 @@ impl Follower {
         self.health.rebuilt = true;
         tracing::info!(seq = position.0, "the log has been read");
         Ok(())
-    }
-
-    /// The last position before the events since then, by bisection: their times follow their order
-    /// as closely as the clocks of their writers agree.
-    async fn last_before(&self, since: Timestamp, head: Seq) -> Result<Seq, Error> {
-        let (mut before, mut after) = (0, head.0 + 1);
-        while after - before > 1 {
-            let middle = before + (after - before) / 2;
-            let entry = self.source.entry_at(Seq(middle)).await?;
-            if entry.is_some_and(|entry| entry.at >= since) {
-                after = middle;
-            } else {
-                before = middle;
-            }
-        }
-        Ok(Seq(before))
     }
 
     /// Applies what the log holds up to a position.
@@ -161,7 +149,7 @@ impl Follower {
 
     /// The events after a position, up to another. Fails rather than skip one.
     async fn page(&self, after: Seq, last: Seq) -> Result<Vec<LogEntry>, Error> {
-        let mut page = self.source.events_after(after, PAGE).await?;
+        let mut page = self.source.entries_after(after, PAGE).await?;
         page.retain(|entry| entry.seq <= last);
         let expected = after.0 + 1..;
         let is_next = expected.zip(&page).all(|(seq, entry)| entry.seq.0 == seq);
@@ -208,7 +196,9 @@ impl Follower {
     }
 
     async fn read_keys(&mut self) -> Result<(), Error> {
-        self.gate.set_keys(self.source.verification_keys().await?);
+        let now = self.clock.now();
+        let keys = self.source.fill_keys(now, self.no_keys.clone()).await?;
+        self.gate.set_keys(keys);
         self.health.keys_due = false;
         Ok(())
     }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use sessionwire_guard::{Claims, Verdict};
+use sessionwire_guard::{Claims, KeySet, Verdict};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -50,7 +50,7 @@ pub use frame::Frame;
 pub use limits::Pass;
 pub use line::{Line, Visitor};
 pub use presence::Present;
-pub use source::{Reading, Source};
+pub use source::{Read, Source};
 
 use connection::Timing;
 use delivery::Deliveries;
@@ -63,8 +63,12 @@ use standing::{StandingReader, Unread};
 use wheel::Wheel;
 
 /// What a node can be told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct NodeSettings {
+    /// `iss` of genuine tokens.
+    pub issuer: String,
+    /// `aud` of genuine tokens.
+    pub audience: String,
     /// Between two protocol pings.
     pub heartbeat: Duration,
     /// How long a connection may take to say who it is, and the node to welcome it then.
@@ -84,6 +88,8 @@ pub struct NodeSettings {
 impl Default for NodeSettings {
     fn default() -> Self {
         Self {
+            issuer: "sessionwire".to_owned(),
+            audience: "sessionwire".to_owned(),
             heartbeat: Duration::from_mins(1),
             auth_timeout: Duration::from_secs(10),
             lease: Duration::from_secs(2),
@@ -108,7 +114,7 @@ pub struct Settled {
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<Inner>,
-    _tasks: Arc<Tasks>,
+    tasks: Arc<Tasks>,
 }
 
 struct Inner {
@@ -116,6 +122,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     timing: Timing,
+    lease: Duration,
     gate: Arc<Gate>,
     hub: Arc<Hub>,
     limits: Arc<Limits>,
@@ -129,11 +136,17 @@ struct Inner {
 
 struct Tasks(Vec<JoinHandle<()>>);
 
-impl Drop for Tasks {
-    fn drop(&mut self) {
+impl Tasks {
+    fn end(&self) {
         for task in &self.0 {
             task.abort();
         }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -147,10 +160,11 @@ impl Node {
         settings: NodeSettings,
     ) -> Self {
         let (applied_sender, applied) = watch::channel(Seq(0));
-        let inner = Arc::new(Inner::new(source, clock, entropy, settings, applied));
+        let inner = Arc::new(Inner::new(source, clock, entropy, &settings, applied));
         let follower = Follower {
             source: Arc::clone(&inner.source),
-            heard: bus.subscribe(),
+            batches: bus.subscribe(),
+            no_keys: KeySet::new(&settings.issuer, &settings.audience),
             gate: Arc::clone(&inner.gate),
             fanout: Fanout {
                 hub: Arc::clone(&inner.hub),
@@ -175,7 +189,7 @@ impl Node {
         ]);
         Self {
             inner,
-            _tasks: Arc::new(tasks),
+            tasks: Arc::new(tasks),
         }
     }
 
@@ -194,14 +208,12 @@ impl Node {
         self.inner.gate.examine(token)
     }
 
-    /// Waits until this node has applied `seq` and every connection that its batch concerned was told,
-    /// at most that long.
+    /// Waits until this node has applied `seq`, and then, at most that long in all, until every
+    /// connection that its batch concerned was told. The first wait is as long as the lease at least:
+    /// after a receipt the old token is refused here, however short the wait that was asked for.
     pub async fn settle(&self, seq: Seq, wait: Duration) -> Settled {
         let deadline = tokio::time::Instant::now() + wait;
-        let mut applied = self.inner.applied.clone();
-        let waiting = applied.wait_for(|applied| *applied >= seq);
-        let in_time = tokio::time::timeout_at(deadline, waiting).await;
-        if !matches!(in_time, Ok(Ok(_))) {
+        if !self.until_applied(seq, wait.max(self.inner.lease)).await {
             return Settled {
                 applied: false,
                 connections: ConnectionsReached::default(),
@@ -214,10 +226,24 @@ impl Node {
         }
     }
 
+    async fn until_applied(&self, seq: Seq, wait: Duration) -> bool {
+        let mut applied = self.inner.applied.clone();
+        let reached = applied.wait_for(|applied| *applied >= seq);
+        matches!(tokio::time::timeout(wait, reached).await, Ok(Ok(_)))
+    }
+
     /// How many connections the session has here.
     pub fn connections_of_session(&self, session: SessionId, user: UserId) -> u32 {
         let count = self.inner.hub.count(user, |seat| seat.session == session);
         u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a connection of one of these sessions of the user is open here.
+    pub fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool {
+        self.inner
+            .hub
+            .count(user, |seat| sessions.contains(&seat.session))
+            > 0
     }
 
     /// How many connections are of one of these users or one of these sessions.
@@ -233,9 +259,9 @@ impl Node {
         presence::presence(&self.inner.hub, after, limit)
     }
 
-    /// Whether this node can decide.
+    /// Whether this node can decide, and takes connections.
     pub fn is_ready(&self) -> bool {
-        self.inner.gate.is_ready()
+        self.inner.gate.is_ready() && !self.inner.limits.is_draining()
     }
 
     /// Returns once the log has been read for the first time.
@@ -264,6 +290,11 @@ impl Node {
     pub async fn drain(&self, window: Duration) {
         self.inner.drain(window).await;
     }
+
+    /// Stops following the log: from the end of the lease on this node decides nothing.
+    pub fn stop(&self) {
+        self.tasks.end();
+    }
 }
 
 impl Inner {
@@ -271,7 +302,7 @@ impl Inner {
         source: Arc<dyn Source>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        settings: NodeSettings,
+        settings: &NodeSettings,
         applied: watch::Receiver<Seq>,
     ) -> Self {
         let maxima = Maxima {
@@ -286,6 +317,7 @@ impl Inner {
                 heartbeat: settings.heartbeat,
                 patience: settings.auth_timeout,
             },
+            lease: settings.lease,
             gate: Arc::new(Gate::new(Arc::clone(&clock), settings.lease)),
             hub: Arc::new(Hub::new(settings.max_connections_per_user)),
             limits: Arc::new(Limits::new(maxima)),

@@ -1,36 +1,66 @@
-//! What a node reads from: the log, and the state that it tells people about. It may not know what
-//! database that is; tests run on a log in memory.
+//! What a node reads from: the log and the present state. A trait, so that the follower and the hub
+//! can be tested on a log in memory.
 
 use futures::future::BoxFuture;
-use sessionwire_guard::KeySet;
+use sessionwire_guard::{KeySet, VerificationKey};
 
+use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
 use crate::domain::id::{Seq, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::standing::Standing;
+use crate::storage::Store;
 
-/// A read that is under way.
-pub type Reading<'a, T> = BoxFuture<'a, Result<T, Error>>;
+/// What a read answers.
+pub type Read<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
-/// Where a node reads. Nothing here writes.
-pub trait Source: Send + Sync + 'static {
+/// The log and the present state.
+pub trait Source: Send + Sync {
     /// The last position of the log; 0 while it is empty.
-    fn head(&self) -> Reading<'_, Seq>;
-
-    /// The events after a position, in order and without a gap, at most `limit`.
-    fn events_after(&self, after: Seq, limit: u32) -> Reading<'_, Vec<LogEntry>>;
-
-    /// The standings of these users; users that are gone are left out. `as_of` is the head, read
-    /// before the rights are.
-    fn standings<'a>(&'a self, users: &'a [UserId]) -> Reading<'a, Vec<Standing>>;
-
+    fn head(&self) -> Read<'_, Seq>;
+    /// The position before the first entry that is not older than this.
+    fn position_before(&self, at: Timestamp) -> Read<'_, Seq>;
+    /// The entries after a position, ascending.
+    fn entries_after(&self, after: Seq, limit: u32) -> Read<'_, Vec<LogEntry>>;
+    /// The standings of these users, read after the head that they name. Users that are gone are
+    /// left out.
+    fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>>;
     /// A session, live or ended.
-    fn find_session(&self, id: SessionId) -> Reading<'_, Option<Session>>;
+    fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>>;
+    /// Puts the listed signing keys into a set.
+    fn fill_keys(&self, now: Timestamp, set: KeySet) -> Read<'_, KeySet>;
+}
 
-    /// The event at a position.
-    fn entry_at(&self, seq: Seq) -> Reading<'_, Option<LogEntry>>;
+impl Source for Store {
+    fn head(&self) -> Read<'_, Seq> {
+        Box::pin(async move { Ok(self.read().await?.find_head().await?) })
+    }
 
-    /// The keys that genuine tokens are signed with.
-    fn verification_keys(&self) -> Reading<'_, KeySet>;
+    fn position_before(&self, at: Timestamp) -> Read<'_, Seq> {
+        Box::pin(async move { Ok(self.read().await?.find_position_before(at).await?) })
+    }
+
+    fn entries_after(&self, after: Seq, limit: u32) -> Read<'_, Vec<LogEntry>> {
+        Box::pin(async move { Ok(self.read().await?.list_entries(after, limit).await?) })
+    }
+
+    fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>> {
+        Box::pin(async move { Ok(self.read().await?.list_standings(users).await?) })
+    }
+
+    fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>> {
+        Box::pin(async move { Ok(self.read().await?.find_session(id).await?) })
+    }
+
+    fn fill_keys(&self, now: Timestamp, mut set: KeySet) -> Read<'_, KeySet> {
+        Box::pin(async move {
+            for row in self.read().await?.list_signing_keys(now).await? {
+                let key = VerificationKey::from_jwk(row.algorithm, &row.public_jwk)
+                    .map_err(Error::internal)?;
+                set.insert(row.kid, key).map_err(Error::internal)?;
+            }
+            Ok(set)
+        })
+    }
 }

@@ -1,53 +1,172 @@
-//! A stand-in for the writing half, with the calls that sockets need; to be replaced as a whole.
+//! The writers: each function is one rule, one transaction, one append to the log.
+//!
+//! Floor 3. It may not know sockets, HTTP or what nodes do with events. To add a change: a function
+//! on [`Core`] that begins, locks, looks, writes, records its events and calls `conclude`.
 
-use std::net::IpAddr;
+mod device;
+mod group;
+mod idempotency;
+mod key;
+mod limits;
+mod membership;
+mod notice;
+mod outcome;
+mod password;
+mod policy;
+mod session;
+mod sign_in;
+mod sweep;
+mod takeover;
+mod token;
+mod user;
+mod vault;
+mod view;
 
-use sessionwire_guard::Claims;
+pub use group::{GroupPatch, NewGroup};
+pub use idempotency::{IdempotencyTicket, Idempotent};
+pub use limits::FailureLimits;
+pub use notice::NoticeTarget;
+pub use outcome::{Call, Change, Done, Effect, Mode, Power, Reach};
+pub use password::PasswordSettings;
+pub use session::SessionsWanted as SessionFilter;
+pub use sign_in::SignIn;
+pub use user::UserPatch;
+pub use vault::{KeyFileError, Vault};
+pub use view::{
+    ApiKeyView, AuditEntry, DeviceView, EventQuery, GroupView, MembersChanged, Origin, Page,
+    PolicyView, SignInAnswer, SignedIn, SigningKeyView, Slice, UserView,
+};
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::bus::Bus;
+use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
-use crate::domain::id::{SessionId, TakeoverRequestId};
-use crate::domain::secret::Bearer;
+use crate::domain::id::{SessionId, UserId};
+use crate::storage::{Store, Tx};
 
-/// From where something is asked.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// The client's address.
-    pub address: Option<IpAddr>,
-    /// The client's program.
-    pub user_agent: Option<String>,
-    /// The request.
-    pub request_id: Option<String>,
+/// What an answer of this floor is.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// The longest life that any configuration may give an access token. Revocations are kept for that
+/// long, whatever today's setting is.
+pub const ACCESS_TOKEN_TTL_MAX: Duration = Duration::from_hours(1);
+
+/// The settings of the writers.
+#[derive(Clone, Debug)]
+pub struct CoreSettings {
+    /// `iss` of the tokens.
+    pub issuer: String,
+    /// `aud` of the tokens.
+    pub audience: String,
+    /// `client_id` of the tokens.
+    pub client_id: String,
+    /// How tokens are signed.
+    pub algorithm: sessionwire_guard::Algorithm,
+    /// How long an access token lives.
+    pub access_token_ttl: Duration,
+    /// How long the predecessor of a refresh token gets the current one without further question.
+    pub refresh_grace: Duration,
+    /// How long it gets it while nothing shows that the last answer arrived.
+    pub refresh_lost_answer: Duration,
+    /// How long a takeover token can be used.
+    pub takeover_token_ttl: Duration,
+    /// How long a device in the way has to answer.
+    pub approval_timeout: Duration,
+    /// How long a socket ticket can be used.
+    pub ticket_ttl: Duration,
+    /// How passwords are hashed.
+    pub passwords: PasswordSettings,
+    /// How many sign-ins may fail.
+    pub failures: FailureLimits,
 }
 
-/// The writing half.
-#[derive(Clone, Debug, Default)]
-pub struct Core;
+/// Whether anybody could answer a question to these sessions: the one thing that the writers ask
+/// about sockets, through a door that hides them.
+pub trait Listeners: Send + Sync {
+    /// Whether a connection of one of these sessions is open.
+    fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool;
+}
 
-#[expect(clippy::unused_async, reason = "the real ones wait for the database")]
+/// What the writers are made of.
+pub struct CoreParts {
+    /// The database.
+    pub store: Store,
+    /// Where committed events are announced.
+    pub bus: Arc<dyn Bus>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness and ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The key file.
+    pub vault: Vault,
+    /// Who could answer.
+    pub listeners: Arc<dyn Listeners>,
+    /// The settings.
+    pub settings: CoreSettings,
+}
+
+/// A handle on the writers. Cheap to clone.
+#[derive(Clone)]
+pub struct Core {
+    inner: Arc<CoreState>,
+}
+
+/// What every handle shares.
+pub struct CoreState {
+    store: Store,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    vault: Vault,
+    listeners: Arc<dyn Listeners>,
+    settings: CoreSettings,
+    passwords: password::Hasher,
+    failures: limits::Failures,
+    signing: RwLock<Arc<Vec<key::SigningKey>>>,
+    presented: Mutex<token::Presented>,
+}
+
+impl std::ops::Deref for Core {
+    type Target = CoreState;
+
+    fn deref(&self) -> &CoreState {
+        &self.inner
+    }
+}
+
 impl Core {
-    /// The claims that a ticket stands for.
-    pub async fn redeem_ticket(&self, _: &Bearer) -> Result<Claims, Error> {
-        Err(Error::TokenInvalid)
+    /// Puts the writers together and makes the first signing key where there is none.
+    pub async fn start(parts: CoreParts) -> Result<Self> {
+        let passwords = password::Hasher::new(&parts.settings.passwords, parts.entropy.as_ref())?;
+        let failures = limits::Failures::new(parts.settings.failures, Arc::clone(&parts.clock));
+        let core = Self {
+            inner: Arc::new(CoreState {
+                store: parts.store,
+                bus: parts.bus,
+                clock: parts.clock,
+                entropy: parts.entropy,
+                vault: parts.vault,
+                listeners: parts.listeners,
+                settings: parts.settings,
+                passwords,
+                failures,
+                signing: RwLock::default(),
+                presented: Mutex::default(),
+            }),
+        };
+        core.prepare_signing_keys().await?;
+        Ok(core)
     }
 
-    /// An access token was accepted.
-    pub async fn note_presented(&self, _: &Claims) -> Result<(), Error> {
-        Ok(())
+    async fn begin(&self) -> Result<Tx> {
+        Ok(self.store.begin().await?)
     }
 
-    /// The person is there.
-    pub async fn record_activity(&self, _: SessionId) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// The person answered.
-    pub async fn answer_takeover(
-        &self,
-        _: TakeoverRequestId,
-        _: SessionId,
-        _: bool,
-        _: &Origin,
-    ) -> Result<(), Error> {
-        Err(Error::NotFound("takeover request"))
+    async fn read(&self) -> Result<Tx> {
+        Ok(self.store.read().await?)
     }
 }

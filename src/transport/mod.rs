@@ -1,6 +1,11 @@
-//! Floor 4: how the outside reaches the server. It may not decide anything: it reads requests and
-//! frames, asks node and service, and writes their answers.
+//! Transports: sockets and REST.
+//!
+//! Floor 4. Each request is decoded, handed to one service or node, and its answer encoded. It may
+//! not know storage.
 
 pub mod address;
 pub mod desk;
+pub mod origin;
+pub mod rest;
+pub mod status;
 pub mod websocket;

@@ -4,3 +4,29 @@
 
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod openapi;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
+mod rights;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod socket;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod takeover;
+#[cfg(test)]
+mod tokens;

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 
 use super::support::{nothing, session, user};
 use super::world::{Client, World};
-use crate::bus::Bus;
+use crate::bus::{Batch, Bus};
 use crate::domain::Reason;
 use crate::domain::device::{DeviceLabel, Platform};
 use crate::domain::error::Error;
-use crate::domain::event::{Audience, Batch, Event, LogEntry, SessionEnded};
+use crate::domain::event::{Audience, Event, LogEntry, SessionEnded};
 use crate::domain::id::{DeviceId, Seq};
 use crate::domain::message::{NoticeContent, NoticeLevel};
 use crate::node::Output;
@@ -82,25 +82,25 @@ fn fates() -> impl Strategy<Value = Vec<(usize, Fate)>> {
     prop::collection::vec((1..=3_usize, fate), 1..=5)
 }
 
-async fn carry(world: &World, batch: Arc<Batch>, fate: Fate, late: &mut VecDeque<Arc<Batch>>) {
+fn carry(world: &World, batch: Arc<Batch>, fate: Fate, late: &mut VecDeque<Arc<Batch>>) {
     match fate {
         Fate::Lost => return,
         Fate::Overtaken => {
             late.push_back(batch);
             return;
         }
-        Fate::Carried => world.bus.publish(batch).await,
+        Fate::Carried => world.bus.publish(batch),
         Fate::Repeated => {
-            world.bus.publish(Arc::clone(&batch)).await;
-            world.bus.publish(batch).await;
+            world.bus.publish(Arc::clone(&batch));
+            world.bus.publish(batch);
         }
         Fate::Torn => {
             let entries: Vec<LogEntry> = batch.entries.iter().skip(1).cloned().collect();
-            world.bus.publish(Arc::new(Batch { entries })).await;
+            world.bus.publish(Arc::new(Batch { entries }));
         }
     }
     for batch in late.drain(..) {
-        world.bus.publish(batch).await;
+        world.bus.publish(batch);
     }
 }
 
@@ -122,7 +122,7 @@ proptest! {
             for (size, fate) in commits {
                 let batch = world.log.commit((0..size).map(|_| notice()));
                 expected.extend(batch.entries.iter().map(|entry| entry.seq.0));
-                carry(&world, batch, fate, &mut late).await;
+                carry(&world, batch, fate, &mut late);
                 if yields {
                     tokio::task::yield_now().await;
                 }

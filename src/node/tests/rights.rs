@@ -339,8 +339,7 @@ async fn who_is_connected_is_counted_and_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn a_user_has_only_so_many_connections() {
-    let keys = sessionwire_guard::KeySet::new("issuer", "audience");
-    let world = World::with([], keys, |settings| settings.max_connections_per_user = 1).await;
+    let world = World::with([], |settings| settings.max_connections_per_user = 1).await;
     let (one, _) = world.connect(world.claims(1)).await;
     let refused = world.open(world.claims(1)).await.err().unwrap();
     assert_eq!(refused.close.code.number(), 4003);
@@ -392,7 +391,7 @@ async fn a_failing_read_of_rights_is_tried_again() {
     let (mut client, _) = world.connect(world.claims(1)).await;
     let batch = world.log.commit([joins(1, "staff")]);
     world.log.broken.store(true, Ordering::Relaxed);
-    crate::bus::Bus::publish(&world.bus, batch).await;
+    crate::bus::Bus::publish(&world.bus, batch);
     world.log.until_read(3).await;
     world.log.broken.store(false, Ordering::Relaxed);
     assert_eq!(client.hears().await, ["changed 1 +[staff] -[] +[] -[]"]);

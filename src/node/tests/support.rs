@@ -11,14 +11,15 @@ use sessionwire_guard::KeySet;
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
+use crate::bus::Batch;
 use crate::domain::access::InitiatingEntity;
 use crate::domain::clock::{Clock, Entropy, Timestamp};
 use crate::domain::error::Error;
-use crate::domain::event::{Batch, Event, LogEntry};
+use crate::domain::event::{Event, LogEntry};
 use crate::domain::id::{GroupId, Seq, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::standing::Standing;
-use crate::node::{Reading, Source};
+use crate::node::{Read, Source};
 
 /// A clock that moves only when it is told to.
 pub(crate) struct ManualClock(Mutex<(Timestamp, Duration)>);
@@ -117,7 +118,6 @@ struct State {
 /// A log in memory and the state that its events make.
 pub(crate) struct MemoryLog {
     clock: Arc<ManualClock>,
-    keys: KeySet,
     state: Mutex<State>,
     /// Reads of standings wait here before they answer, with what they have read.
     pub(crate) hold: Semaphore,
@@ -130,10 +130,9 @@ pub(crate) struct MemoryLog {
 }
 
 impl MemoryLog {
-    pub(crate) fn new(clock: Arc<ManualClock>, keys: KeySet) -> Self {
+    pub(crate) fn new(clock: Arc<ManualClock>) -> Self {
         Self {
             clock,
-            keys,
             state: Mutex::default(),
             hold: Semaphore::new(Semaphore::MAX_PERMITS),
             standing_reads: watch::Sender::new(0),
@@ -241,11 +240,11 @@ impl State {
 }
 
 impl Source for MemoryLog {
-    fn head(&self) -> Reading<'_, Seq> {
+    fn head(&self) -> Read<'_, Seq> {
         self.read(State::head)
     }
 
-    fn events_after(&self, after: Seq, limit: u32) -> Reading<'_, Vec<LogEntry>> {
+    fn entries_after(&self, after: Seq, limit: u32) -> Read<'_, Vec<LogEntry>> {
         self.log_reads.fetch_add(1, Ordering::Relaxed);
         self.read(|state| {
             let rest = state.entries.iter().filter(|entry| entry.seq > after);
@@ -253,7 +252,7 @@ impl Source for MemoryLog {
         })
     }
 
-    fn standings<'a>(&'a self, users: &'a [UserId]) -> Reading<'a, Vec<Standing>> {
+    fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>> {
         let answer = self.read(|state| {
             let found = users.iter().filter_map(|user| state.standing(*user));
             found.collect()
@@ -269,16 +268,18 @@ impl Source for MemoryLog {
         })
     }
 
-    fn find_session(&self, id: SessionId) -> Reading<'_, Option<Session>> {
+    fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>> {
         self.read(|state| state.sessions.get(&id).cloned())
     }
 
-    fn entry_at(&self, seq: Seq) -> Reading<'_, Option<LogEntry>> {
-        self.read(|state| state.entries.iter().find(|it| it.seq == seq).cloned())
+    fn position_before(&self, at: Timestamp) -> Read<'_, Seq> {
+        self.read(move |state| {
+            let first = state.entries.iter().find(|entry| entry.at >= at);
+            first.map_or(state.head(), |entry| Seq(entry.seq.0 - 1))
+        })
     }
 
-    fn verification_keys(&self) -> Reading<'_, KeySet> {
-        let keys = self.keys.clone();
-        self.read(|_| keys)
+    fn fill_keys(&self, _: Timestamp, set: KeySet) -> Read<'_, KeySet> {
+        self.read(|_| set)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessionwire_guard::{Claims, DeviceId, KeySet};
+use sessionwire_guard::{Claims, DeviceId};
 use uuid::Uuid;
 
 use super::support::{Counting, ManualClock, MemoryLog, session, user};
@@ -25,17 +25,16 @@ pub(crate) struct World {
 impl World {
     /// A node that is ready, on a log that begins with these events.
     pub(crate) async fn new(events: impl IntoIterator<Item = Event>) -> Self {
-        Self::with(events, KeySet::new("issuer", "audience"), |_| {}).await
+        Self::with(events, |_| {}).await
     }
 
-    /// The same with keys and settings of one's own.
+    /// The same with settings of one's own.
     pub(crate) async fn with(
         events: impl IntoIterator<Item = Event>,
-        keys: KeySet,
         set: impl FnOnce(&mut NodeSettings),
     ) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let log = Arc::new(MemoryLog::new(Arc::clone(&clock), keys));
+        let log = Arc::new(MemoryLog::new(Arc::clone(&clock)));
         log.commit(events);
         let bus = MemoryBus::new();
         let mut settings = NodeSettings::default();
@@ -61,7 +60,7 @@ impl World {
     pub(crate) async fn commit(&self, events: impl IntoIterator<Item = Event>) -> Seq {
         let batch = self.log.commit(events);
         let seq = batch.last_seq();
-        self.bus.publish(batch).await;
+        self.bus.publish(batch);
         seq
     }
 

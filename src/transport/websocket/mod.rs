@@ -3,7 +3,6 @@
 
 mod driver;
 mod handshake;
-mod origin;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -16,12 +15,16 @@ use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Extension, RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::{HeaderMap, StatusCode, header};
+use http::HeaderMap;
+use ipnet::IpNet;
 
-use super::address::TrustedProxies;
+use super::address::client_address;
 use super::desk::Desk;
+use super::origin::AllowedOrigins;
+use super::rest::Problem;
+use crate::domain::error::Error;
 use crate::node::Node;
 use handshake::{Credential, Greeting};
 
@@ -46,10 +49,10 @@ pub struct SocketState {
 /// What sockets can be told.
 #[derive(Clone, Debug)]
 pub struct SocketSettings {
-    /// Origins that may connect besides the server's own, as browsers send them.
-    pub allowed_origins: Vec<String>,
+    /// Which pages may connect.
+    pub allowed_origins: AllowedOrigins,
     /// Proxies whose word about a client's address is believed.
-    pub trusted_proxies: TrustedProxies,
+    pub trusted_proxies: Vec<IpNet>,
     /// The longest message that a client may send.
     pub max_frame_bytes: usize,
     /// How long a client may read nothing of what waits for it.
@@ -59,7 +62,7 @@ pub struct SocketSettings {
 /// The route, for a server that tells handlers the peer's address
 /// (`into_make_service_with_connect_info::<SocketAddr>()`); where it doesn't, no limit per address
 /// holds.
-pub fn router(state: SocketState) -> Router {
+pub fn routes(state: SocketState) -> Router {
     Router::new()
         .route("/v1/socket", get(upgrade))
         .with_state(state)
@@ -78,10 +81,10 @@ async fn upgrade(
     };
     let settings = &state.settings;
     let greeting = Greeting {
-        origin_allowed: origin::is_allowed(&headers, &settings.allowed_origins),
+        origin_allowed: settings.allowed_origins.admit(&headers),
         credential: Credential::of(&headers, query.as_deref().unwrap_or_default()),
         address: peer.map(|Extension(ConnectInfo(peer))| {
-            settings.trusted_proxies.client_address(&headers, peer.ip())
+            client_address(&headers, peer.ip(), &settings.trusted_proxies)
         }),
     };
     // Frames of one size and messages of another would be two limits where the contract has one.
@@ -96,13 +99,6 @@ async fn upgrade(
 }
 
 fn not_a_websocket(rejection: &WebSocketUpgradeRejection) -> Response {
-    let body = serde_json::json!({
-        "type": "about:blank",
-        "title": "Bad Request",
-        "status": 400,
-        "code": "validation_failed",
-        "detail": format!("this path takes WebSocket handshakes only: {rejection}"),
-    });
-    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-    (StatusCode::BAD_REQUEST, kind, body.to_string()).into_response()
+    let what = format!("this path takes WebSocket handshakes only: {rejection}");
+    Problem::from(Error::validation(what)).into_response()
 }

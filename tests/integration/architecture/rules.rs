@@ -18,9 +18,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 /// The top floor wires everything, and nothing below may import it.
 const TOP_FLOOR: &[&str] = &[
     "app",
-    "commands",
+    "command",
     "config",
-    "demo",
     "lib",
     "main",
     "telemetry",

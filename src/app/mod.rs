@@ -1,0 +1,331 @@
+//! The wiring: the only place that puts floors together, and the only one that reads the settings.
+
+pub mod system;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::bus::{Bus, MemoryBus};
+use crate::config::{Config, Database, TokenAlgorithm};
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::error::Error;
+use crate::domain::id::{SessionId, UserId};
+use crate::node::{Node, NodeSettings};
+use crate::service::{
+    Core, CoreParts, CoreSettings, FailureLimits, KeyFileError, Listeners, PasswordSettings, Vault,
+};
+use crate::storage::{self, Store, StoreOptions};
+use crate::telemetry::Metrics;
+use crate::transport::origin::AllowedOrigins;
+use crate::transport::rest::{self, RestSettings, RestState};
+use crate::transport::websocket::{self, SocketSettings, SocketState};
+
+/// The name of the key file in the data directory.
+pub const KEY_FILE: &str = "sessionwire.key";
+/// How many read at once.
+const READERS: u32 = 4;
+/// How often what nobody needs is forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+/// How long requests under way may take to finish after the sockets are gone.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// Why the server can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The data directory can't be used.
+    #[error("the data directory {path} can't be used: {source}")]
+    DataDir {
+        /// Where.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The key file can't be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The database can't be used.
+    #[error("the database can't be used: {0}")]
+    Storage(#[from] storage::Error),
+    /// The server can't start.
+    #[error("the server can't start: {0:?}")]
+    Start(#[from] Error),
+    /// The network can't be used.
+    #[error("the network can't be used: {0}")]
+    Network(#[from] std::io::Error),
+}
+
+/// The outside world, so that tests can set it.
+#[derive(Clone)]
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness and ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl World {
+    /// The system's.
+    pub fn system() -> Self {
+        Self {
+            clock: Arc::new(system::SystemClock::new()),
+            entropy: Arc::new(system::SystemEntropy),
+        }
+    }
+}
+
+/// A server, wired but not listening.
+pub struct App {
+    /// The writers.
+    pub core: Core,
+    /// The node.
+    pub node: Node,
+    store: Store,
+    router: axum::Router,
+    drain: Duration,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+struct NodeListeners(Node);
+
+impl Listeners for NodeListeners {
+    fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool {
+        self.0.is_anyone_connected(user, sessions)
+    }
+}
+
+impl App {
+    /// Opens the database and puts everything together. `bound`: where it will listen.
+    pub async fn build(config: &Config, world: World, bound: SocketAddr) -> Result<Self, AppError> {
+        prepare_data_dir(&config.data_dir)?;
+        let Database::Sqlite(path) = config.database();
+        let store = open_store(&path).await?;
+        let vault = Vault::open(&config.data_dir.join(KEY_FILE), world.entropy.as_ref())?;
+        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+        let issuer = config.issuer_at(bound).as_str().to_owned();
+        let node = Node::start(
+            Arc::new(store.clone()),
+            bus.as_ref(),
+            Arc::clone(&world.clock),
+            Arc::clone(&world.entropy),
+            node_settings(config, &issuer),
+        );
+        node.until_ready().await;
+        let core = Core::start(CoreParts {
+            store: store.clone(),
+            bus,
+            clock: Arc::clone(&world.clock),
+            entropy: Arc::clone(&world.entropy),
+            vault,
+            listeners: Arc::new(NodeListeners(node.clone())),
+            settings: core_settings(config, issuer),
+        })
+        .await?;
+        let router = router(config, &core, &node, &world);
+        let tasks = vec![
+            tokio::spawn(keep_sweeping(core.clone(), config.sweep_interval)),
+            tokio::spawn(keep_forgetting(core.clone())),
+        ];
+        Ok(Self {
+            core,
+            node,
+            store,
+            router,
+            drain: config.drain,
+            tasks,
+        })
+    }
+
+    /// Serves until `shutdown`, then makes way: sockets are told when to come back, requests under way
+    /// are finished, and the database is closed.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), AppError> {
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let stopped = Arc::clone(&stop);
+        let service = self
+            .router
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let mut server = tokio::spawn(
+            axum::serve(listener, service)
+                .with_graceful_shutdown(async move { stopped.notified().await })
+                .into_future(),
+        );
+        tokio::select! {
+            () = shutdown => {}
+            ended = &mut server => return Ok(ended.map_err(std::io::Error::other)??),
+        }
+        tracing::info!("making way");
+        stop.notify_one();
+        self.node.drain(self.drain).await;
+        if tokio::time::timeout(LAST_REQUESTS, &mut server)
+            .await
+            .is_err()
+        {
+            server.abort();
+        }
+        for task in self.tasks {
+            task.abort();
+        }
+        self.node.stop();
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+fn router(config: &Config, core: &Core, node: &Node, world: &World) -> axum::Router {
+    let origins: Vec<String> = config
+        .allowed_origins
+        .iter()
+        .map(|origin| origin.as_str().to_owned())
+        .collect();
+    let sockets = SocketState {
+        node: node.clone(),
+        desk: Arc::new(core.clone()),
+        settings: Arc::new(SocketSettings {
+            allowed_origins: AllowedOrigins::new(origins.clone()),
+            trusted_proxies: config.trusted_proxies.clone(),
+            write_timeout: config.write_timeout,
+            max_frame_bytes: config.max_frame_bytes,
+        }),
+    };
+    rest::router(RestState {
+        core: core.clone(),
+        node: node.clone(),
+        clock: Arc::clone(&world.clock),
+        entropy: Arc::clone(&world.entropy),
+        settings: Arc::new(RestSettings {
+            allowed_origins: origins,
+            trusted_proxies: config.trusted_proxies.clone(),
+            max_body_bytes: config.max_body_bytes,
+            request_timeout: config.request_timeout,
+        }),
+    })
+    .merge(websocket::routes(sockets))
+}
+
+/// The metrics, on a listener of their own so that nobody exposes them by accident.
+pub async fn serve_metrics(listener: TcpListener, metrics: Metrics) {
+    let render = move || {
+        let metrics = metrics.clone();
+        async move {
+            metrics.fold();
+            metrics.render()
+        }
+    };
+    let router = axum::Router::new().route("/metrics", axum::routing::get(render));
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(error = %error, "the metrics listener failed");
+    }
+}
+
+/// Opens the database, with a file that only its owner can read.
+pub async fn open_store(path: &Path) -> Result<Store, AppError> {
+    if let Some(parent) = path.parent() {
+        prepare_data_dir(parent)?;
+    }
+    let unusable = |source| AppError::DataDir {
+        path: path.display().to_string(),
+        source,
+    };
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(unusable)?;
+    Ok(Store::open(&StoreOptions {
+        sqlite: path.to_owned(),
+        readers: READERS,
+    })
+    .await?)
+}
+
+fn prepare_data_dir(path: &Path) -> Result<(), AppError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| AppError::DataDir {
+            path: path.display().to_string(),
+            source,
+        })
+}
+
+fn node_settings(config: &Config, issuer: &str) -> NodeSettings {
+    NodeSettings {
+        issuer: issuer.to_owned(),
+        audience: config.audience.clone(),
+        heartbeat: config.heartbeat,
+        auth_timeout: config.auth_timeout,
+        max_connections: config.max_connections,
+        max_connections_per_user: config.max_connections_per_user,
+        max_connections_per_address: config.max_connections_per_address,
+        max_unauthenticated: config.max_unauthenticated,
+        ..NodeSettings::default()
+    }
+}
+
+fn core_settings(config: &Config, issuer: String) -> CoreSettings {
+    CoreSettings {
+        issuer,
+        audience: config.audience.clone(),
+        client_id: config.client_id.clone(),
+        algorithm: match config.token_algorithm {
+            TokenAlgorithm::Es256 => sessionwire_guard::Algorithm::ES256,
+            TokenAlgorithm::EdDsa => sessionwire_guard::Algorithm::EdDSA,
+            TokenAlgorithm::Rs256 => sessionwire_guard::Algorithm::RS256,
+        },
+        access_token_ttl: config.access_token_ttl,
+        refresh_grace: config.refresh_grace,
+        refresh_lost_answer: config.refresh_lost_answer,
+        takeover_token_ttl: config.takeover_token_ttl,
+        approval_timeout: config.approval_timeout,
+        ticket_ttl: config.ticket_ttl,
+        passwords: PasswordSettings {
+            concurrency: config.password_hash_concurrency,
+            memory_kib: config.password_hash_memory_kib,
+            iterations: config.password_hash_iterations,
+        },
+        failures: FailureLimits {
+            burst: config.sign_in_failures_burst,
+            interval: config.sign_in_failure_interval,
+            burst_address: config.sign_in_failures_burst_address,
+        },
+    }
+}
+
+async fn keep_sweeping(core: Core, every: Duration) {
+    let mut ticks = tokio::time::interval(every);
+    loop {
+        ticks.tick().await;
+        loop {
+            match core.sweep_sessions().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(error = ?error, "sessions can't be swept; trying again");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn keep_forgetting(core: Core) {
+    let mut ticks = tokio::time::interval(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = core.forget().await {
+            tracing::warn!(error = ?error, "outdated rows can't be forgotten; trying again");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Commands beside a running server: `migrate`, `config check`, `user create`, `key create`.
+
+use std::io::BufRead as _;
+use std::path::{Path, PathBuf};
+
+use super::{CommandError, print};
+use crate::app::{App, World, open_store};
+use crate::config::{Config, Database};
+use crate::domain::access::Scope;
+use crate::domain::secret::Password;
+use crate::domain::user::NewUser;
+use crate::service::Call;
+
+/// Arguments of `user create`.
+#[derive(Debug, clap::Args)]
+pub(super) struct UserArgs {
+    /// The name it signs in with.
+    name: String,
+    /// A group to put it into; may be repeated.
+    #[arg(long = "group")]
+    groups: Vec<String>,
+    /// A TOML file with settings.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Arguments of `key create`.
+#[derive(Debug, clap::Args)]
+pub(super) struct KeyArgs {
+    /// What it may do: admin, sessions, feed or verify; may be repeated.
+    #[arg(long = "scope", required = true, value_parser = scope)]
+    scopes: Vec<Scope>,
+    /// What it is for.
+    #[arg(long, default_value = "made on the command line")]
+    name: String,
+    /// A TOML file with settings.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    let found = Scope::ALL.into_iter().find(|scope| scope.as_str() == text);
+    found.ok_or_else(|| "a scope is one of admin, sessions, feed, verify".into())
+}
+
+pub(super) async fn migrate(file: Option<&Path>) -> Result<(), CommandError> {
+    let config = Config::load(file)?;
+    let Database::Sqlite(path) = config.database();
+    open_store(&path).await?.close().await;
+    print(&format!("{} is up to date", path.display()))
+}
+
+pub(super) fn check_config(file: Option<&Path>) -> Result<(), CommandError> {
+    for row in Config::load(file)?.rows() {
+        let setting = row.setting;
+        print(&format!(
+            "{} = {}  # {}; {}",
+            setting.name, row.value, setting.doc, setting.kind
+        ))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn create_user(args: UserArgs) -> Result<(), CommandError> {
+    let app = open(args.config.as_deref()).await?;
+    let mut password = String::new();
+    std::io::stdin().lock().read_line(&mut password)?;
+    let password = password.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(CommandError::Usage(
+            "give the password as the first line of standard input".into(),
+        ));
+    }
+    let new = NewUser {
+        username: args.name,
+        password: Some(Password::new(password.to_owned())),
+        display_name: None,
+        external_id: None,
+        groups: args.groups,
+    };
+    let made = app.core.create_user(&Call::system(), new).await?;
+    print(&made.value.user.id.to_string())
+}
+
+pub(super) async fn create_key(args: KeyArgs) -> Result<(), CommandError> {
+    let app = open(args.config.as_deref()).await?;
+    let (_, key) = app
+        .core
+        .create_api_key(&Call::system(), args.name, args.scopes)
+        .await?;
+    print(key.expose())
+}
+
+async fn open(file: Option<&Path>) -> Result<App, CommandError> {
+    let config = Config::load(file)?;
+    Ok(App::build(&config, World::system(), config.listen).await?)
+}

@@ -1,0 +1,319 @@
+//! Signing keys and API keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{EncodingKey, Header, jwk::Jwk};
+use sessionwire_guard::keys::ACCESS_TOKEN_TYP;
+use sessionwire_guard::{Algorithm, Claims};
+
+use super::vault::{BearerKind, hash, new_bearer};
+use super::{
+    ACCESS_TOKEN_TTL_MAX, ApiKeyView, Call, Core, Done, Page, Result, SigningKeyView, Slice,
+};
+use crate::domain::access::Scope;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::id::ApiKeyId;
+use crate::domain::secret::Bearer;
+use crate::domain::text::{TITLE_CHARS_MAX, check_line};
+use crate::storage::{ApiKeyRow, SigningKeyRow};
+
+/// A new key is listed this long before it signs, so that no verifier meets a token of a key that it
+/// does not know.
+const LISTED_BEFORE_SIGNING: Duration = Duration::from_secs(5);
+/// How much longer than its last token a retired key stays listed.
+const LEEWAY: Duration = Duration::from_mins(1);
+
+/// A key that can sign.
+pub(super) struct SigningKey {
+    kid: String,
+    algorithm: Algorithm,
+    signs_from: Timestamp,
+    key: EncodingKey,
+}
+
+impl Core {
+    /// Makes a signing key where there is none of the configured algorithm, and loads them.
+    pub(super) async fn prepare_signing_keys(&self) -> Result<()> {
+        let now = self.clock.now();
+        let mut tx = self.begin().await?;
+        let present = tx.list_signing_keys(now).await?;
+        let fits = present
+            .first()
+            .is_some_and(|key| key.algorithm == self.settings.algorithm);
+        if !fits {
+            let signs_from = if present.is_empty() {
+                now
+            } else {
+                now.plus(LISTED_BEFORE_SIGNING)
+            };
+            let row = self.make_signing_key(now, signs_from).await?;
+            tx.retire_signing_keys(retired_until(signs_from)).await?;
+            tx.insert_signing_key(&row).await?;
+            tx.record(
+                &Call::system().cause,
+                Event::SigningKeyRotated { kid: row.kid },
+            );
+        }
+        self.commit(tx).await?;
+        self.load_signing_keys().await
+    }
+
+    /// Reads the signing keys into memory.
+    pub(super) async fn load_signing_keys(&self) -> Result<()> {
+        let rows = self
+            .read()
+            .await?
+            .list_signing_keys(self.clock.now())
+            .await?;
+        let keys = rows
+            .iter()
+            .map(|row| self.open_signing_key(row))
+            .collect::<Result<Vec<_>>>()?;
+        *self.signing.write() = Arc::new(keys);
+        Ok(())
+    }
+
+    /// The signing keys that are listed.
+    pub async fn list_signing_keys(&self) -> Result<Vec<SigningKeyView>> {
+        let rows = self
+            .read()
+            .await?
+            .list_signing_keys(self.clock.now())
+            .await?;
+        Ok(rows.into_iter().map(view).collect())
+    }
+
+    /// Brings a new signing key into use without a gap: listed at once, signing a little later.
+    pub async fn rotate_signing_key(&self, call: &Call) -> Result<Done<SigningKeyView>> {
+        let now = self.clock.now();
+        let row = self
+            .make_signing_key(now, now.plus(LISTED_BEFORE_SIGNING))
+            .await?;
+        let mut tx = self.begin().await?;
+        tx.retire_signing_keys(retired_until(row.signs_from))
+            .await?;
+        tx.insert_signing_key(&row).await?;
+        tx.record(
+            &call.cause,
+            Event::SigningKeyRotated {
+                kid: row.kid.clone(),
+            },
+        );
+        let done = self.conclude(call, tx, view(row)).await?;
+        self.load_signing_keys().await?;
+        Ok(done)
+    }
+
+    /// The public halves as a JWK set (RFC 7517).
+    pub async fn jwks(&self) -> Result<serde_json::Value> {
+        let rows = self
+            .read()
+            .await?
+            .list_signing_keys(self.clock.now())
+            .await?;
+        let keys: Vec<_> = rows.into_iter().map(|row| row.public_jwk).collect();
+        Ok(serde_json::json!({ "keys": keys }))
+    }
+
+    /// Signs claims with the newest key whose time has come.
+    pub(super) fn sign(&self, claims: &Claims) -> Result<String> {
+        let now = self.clock.now();
+        let keys = Arc::clone(&self.signing.read());
+        let key = keys
+            .iter()
+            .find(|key| key.signs_from <= now)
+            .or(keys.last())
+            .ok_or_else(|| Error::internal("there is no signing key"))?;
+        let mut header = Header::new(key.algorithm.jose());
+        header.typ = Some(ACCESS_TOKEN_TYP.into());
+        header.kid = Some(key.kid.clone());
+        jsonwebtoken::encode(&header, claims, &key.key).map_err(Error::internal)
+    }
+
+    async fn make_signing_key(
+        &self,
+        now: Timestamp,
+        signs_from: Timestamp,
+    ) -> Result<SigningKeyRow> {
+        let algorithm = self.settings.algorithm;
+        let kid = self.entropy.uuid(now).simple().to_string();
+        // An RSA key takes a noticeable time.
+        let private = tokio::task::spawn_blocking(move || generate(algorithm))
+            .await
+            .map_err(Error::internal)??;
+        let key = encoding_key(algorithm, &private)?;
+        let sealed = self
+            .vault
+            .seal(&kid, &private)
+            .ok_or_else(|| Error::internal("a signing key can't be sealed"))?;
+        let public_jwk = public_jwk(&kid, algorithm, &key)?;
+        Ok(SigningKeyRow {
+            kid,
+            algorithm,
+            public_jwk,
+            sealed,
+            created_at: now,
+            signs_from,
+            listed_until: None,
+        })
+    }
+
+    fn open_signing_key(&self, row: &SigningKeyRow) -> Result<SigningKey> {
+        let private = self
+            .vault
+            .open_sealed(&row.kid, &row.sealed)
+            .ok_or_else(|| {
+                Error::internal(
+                    "the key file does not fit this database: restore the one it was made with",
+                )
+            })?;
+        Ok(SigningKey {
+            kid: row.kid.clone(),
+            algorithm: row.algorithm,
+            signs_from: row.signs_from,
+            key: encoding_key(row.algorithm, &private)?,
+        })
+    }
+
+    /// Makes an API key. It is shown once.
+    pub async fn create_api_key(
+        &self,
+        call: &Call,
+        name: String,
+        mut scopes: Vec<Scope>,
+    ) -> Result<(ApiKeyView, Bearer)> {
+        check_line("name", &name, TITLE_CHARS_MAX)?;
+        scopes.sort();
+        scopes.dedup();
+        if scopes.is_empty() {
+            return Err(Error::validation("`scopes` needs at least one scope"));
+        }
+        let now = self.clock.now();
+        let key = new_bearer(BearerKind::ApiKey, self.entropy.as_ref());
+        let id = ApiKeyId(self.entropy.uuid(now));
+        let row = ApiKeyRow {
+            id,
+            name,
+            scopes,
+            created_at: now,
+            revoked_at: None,
+        };
+        let mut tx = self.begin().await?;
+        tx.insert_api_key(hash(&key), &row).await?;
+        let (name, scopes) = (row.name.clone(), row.scopes.clone());
+        tx.record(
+            &call.cause,
+            Event::ApiKeyCreated {
+                api_key_id: id,
+                name,
+                scopes,
+            },
+        );
+        self.commit(tx).await?;
+        Ok((api_key_view(row), key))
+    }
+
+    /// API keys in order of age.
+    pub async fn list_api_keys(&self, page: Page) -> Result<Slice<ApiKeyView>> {
+        let rows = self
+            .read()
+            .await?
+            .list_api_keys(page.after, page.probe())
+            .await?;
+        Ok(page.slice(
+            rows.into_iter().map(api_key_view).collect(),
+            |key: &ApiKeyView| key.id.0,
+        ))
+    }
+
+    /// Takes an API key back.
+    pub async fn revoke_api_key(&self, call: &Call, id: ApiKeyId) -> Result<Done<()>> {
+        let mut tx = self.begin().await?;
+        if !tx.has_api_key(id).await? {
+            return Err(Error::NotFound("API key"));
+        }
+        if tx.revoke_api_key(id, self.clock.now()).await? {
+            tx.record(&call.cause, Event::ApiKeyRevoked { api_key_id: id });
+        }
+        self.conclude(call, tx, ()).await
+    }
+
+    /// Whose API key this is.
+    pub async fn authenticate_api_key(&self, key: &Bearer) -> Result<ApiKeyView> {
+        let row = self.read().await?.find_api_key(hash(key)).await?;
+        row.filter(|row| row.revoked_at.is_none())
+            .map(api_key_view)
+            .ok_or(Error::TokenInvalid)
+    }
+}
+
+fn retired_until(signs_from: Timestamp) -> Timestamp {
+    signs_from.plus(ACCESS_TOKEN_TTL_MAX).plus(LEEWAY)
+}
+
+fn generate(algorithm: Algorithm) -> Result<Vec<u8>> {
+    let failed = |_| Error::internal("a signing key can't be generated");
+    match algorithm {
+        Algorithm::ES256 => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+            Ok(pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec())
+        }
+        Algorithm::EdDSA => {
+            let pair = Ed25519KeyPair::generate().map_err(failed)?;
+            Ok(pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec())
+        }
+        Algorithm::RS256 => {
+            let size = aws_lc_rs::rsa::KeySize::Rsa3072;
+            let pair = aws_lc_rs::rsa::KeyPair::generate(size).map_err(failed)?;
+            let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+            Ok(der.as_ref().to_vec())
+        }
+    }
+}
+
+fn encoding_key(algorithm: Algorithm, pkcs8: &[u8]) -> Result<EncodingKey> {
+    match algorithm {
+        Algorithm::ES256 => Ok(EncodingKey::from_ec_der(pkcs8)),
+        Algorithm::EdDSA => Ok(EncodingKey::from_ed_der(pkcs8)),
+        // The library takes bare RSA keys as DER, and unwraps PKCS#8 only from PEM.
+        Algorithm::RS256 => {
+            let body = STANDARD.encode(pkcs8);
+            let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+            EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(Error::internal)
+        }
+    }
+}
+
+fn public_jwk(kid: &str, algorithm: Algorithm, key: &EncodingKey) -> Result<serde_json::Value> {
+    let mut jwk = Jwk::from_encoding_key(key, algorithm.jose()).map_err(Error::internal)?;
+    jwk.common.key_id = Some(kid.to_owned());
+    jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
+    serde_json::to_value(jwk).map_err(Error::internal)
+}
+
+fn view(row: SigningKeyRow) -> SigningKeyView {
+    SigningKeyView {
+        kid: row.kid,
+        algorithm: row.algorithm,
+        created_at: row.created_at,
+        signs_from: row.signs_from,
+        listed_until: row.listed_until,
+    }
+}
+
+fn api_key_view(row: ApiKeyRow) -> ApiKeyView {
+    ApiKeyView {
+        id: row.id,
+        name: row.name,
+        scopes: row.scopes,
+        created_at: row.created_at,
+        revoked_at: row.revoked_at,
+    }
+}

@@ -1,0 +1,54 @@
+//! The sweeper: ends sessions whose time is over, and forgets what nobody can need any more.
+
+use std::time::Duration;
+
+use super::{Call, Core, Result};
+use crate::domain::Reason;
+use crate::domain::access::{Cause, InitiatingEntity};
+
+/// How many rows are looked at in one transaction, so that no writer waits long.
+const BATCH: u32 = 500;
+/// How long the answer to an `Idempotency-Key` is kept.
+const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
+
+impl Core {
+    /// Ends sessions whose time is over. Answers whether there may be more.
+    pub async fn sweep_sessions(&self) -> Result<bool> {
+        let now = self.clock.now();
+        if self
+            .read()
+            .await?
+            .list_expired_sessions(now, 1)
+            .await?
+            .is_empty()
+        {
+            return Ok(false);
+        }
+        let cause = Cause {
+            initiating_entity: InitiatingEntity::Policy,
+            ..Cause::system()
+        };
+        let mut tx = self.begin().await?;
+        let expired = tx.list_expired_sessions(now, BATCH).await?;
+        for session in &expired {
+            self.end(&mut tx, session, Reason::Expired, &cause, None)
+                .await?;
+        }
+        self.conclude(&Call::system(), tx, ()).await?;
+        Ok(u32::try_from(expired.len()).is_ok_and(|count| count == BATCH))
+    }
+
+    /// Forgets spent and outdated rows.
+    pub async fn forget(&self) -> Result<()> {
+        let now = self.clock.now();
+        let mut tx = self.begin().await?;
+        tx.forget_tickets(now).await?;
+        tx.forget_takeovers(now).await?;
+        tx.forget_sessions(now, BATCH).await?;
+        tx.forget_signing_keys(now).await?;
+        tx.forget_idempotency_keys(now.minus(IDEMPOTENCY_KEPT))
+            .await?;
+        self.commit(tx).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! Access tokens, refresh tokens and socket tickets.
+
+use std::collections::HashMap;
+
+use sessionwire_guard::Claims;
+
+use super::vault::{BearerKind, hash, new_bearer};
+use super::{Call, Core, Origin, Result, SignedIn, UserView};
+use crate::domain::Reason;
+use crate::domain::access::{Actor, Cause, InitiatingEntity};
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::id::SessionId;
+use crate::domain::secret::Bearer;
+use crate::domain::session::{Session, expires_at};
+use crate::storage::{RefreshState, Tx};
+
+/// How many sessions are remembered as having presented their newest token.
+const PRESENTED_MAX: usize = 100_000;
+
+/// Sessions of which the token of this number has come back, so that it is written down once.
+pub(super) type Presented = HashMap<SessionId, u32>;
+
+/// What a presented refresh token calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presentation {
+    /// The current one: the next one takes its place.
+    Rotate,
+    /// The direct predecessor, in a race or after a lost answer: the current one again.
+    Repeat,
+    /// Anything else of this session: somebody holds a copy.
+    Reuse,
+}
+
+impl Core {
+    /// Tokens for a live session: the position first, the rights second, both after the commit that
+    /// led here.
+    pub(super) async fn issue(&self, id: SessionId) -> Result<SignedIn> {
+        let mut tx = self.read().await?;
+        let (session, state) = tx
+            .find_session_to_refresh(id)
+            .await?
+            .ok_or(Error::RefreshTokenInvalid)?;
+        let now = self.clock.now();
+        if let Some(end) = &session.end {
+            return Err(Error::SessionEnded(end.reason));
+        }
+        if !session.is_live(now) {
+            return Err(Error::SessionEnded(session.expiry_reason()));
+        }
+        let user = tx
+            .find_user(session.user_id)
+            .await?
+            .ok_or(Error::RefreshTokenInvalid)?;
+        let standing = tx
+            .list_standings(&[session.user_id])
+            .await?
+            .pop()
+            .ok_or(Error::RefreshTokenInvalid)?;
+        let expires_at = now
+            .plus(self.settings.access_token_ttl)
+            .min(session.expires_at);
+        let claims = Claims {
+            iss: self.settings.issuer.clone(),
+            sub: session.user_id,
+            aud: self.settings.audience.clone(),
+            client_id: self.settings.client_id.clone(),
+            iat: now.as_seconds(),
+            exp: expires_at.as_seconds(),
+            jti: self.entropy.uuid(now),
+            sid: session.id,
+            device_id: session.device.id,
+            auth_time: session.created_at.as_seconds(),
+            groups: standing.groups.iter().cloned().collect(),
+            permissions: standing.permissions.iter().cloned().collect(),
+            as_of: standing.as_of,
+            fence: session.fence,
+            generation: state.generation,
+        };
+        let access_token = self.sign(&claims)?;
+        Ok(SignedIn {
+            expires_in_s: u64::try_from(claims.exp - claims.iat).unwrap_or(0),
+            user: UserView {
+                user,
+                groups: claims.groups,
+                permissions: claims.permissions,
+            },
+            access_token,
+            refresh_token: self.vault.refresh_token(session.id, state.generation),
+            session,
+        })
+    }
+
+    /// Exchanges a refresh token for new tokens. Rotates it; CONTRACT "Refresh token" says what its
+    /// predecessor gets, and what ends the session.
+    pub async fn refresh(&self, token: &Bearer, origin: &Origin) -> Result<SignedIn> {
+        let (id, generation) = self
+            .vault
+            .read_refresh_token(token)
+            .ok_or(Error::RefreshTokenInvalid)?;
+        let mut tx = self.begin().await?;
+        let (session, state) = tx
+            .find_session_to_refresh(id)
+            .await?
+            .ok_or(Error::RefreshTokenInvalid)?;
+        if let Some(end) = &session.end {
+            return Err(ended(end.reason));
+        }
+        let cause = Cause {
+            actor: Actor::User(session.user_id),
+            initiating_entity: InitiatingEntity::System,
+            request_id: origin.request_id.clone(),
+            address: origin.address.map(|address| address.to_string()),
+        };
+        let now = self.clock.now();
+        if !session.is_live(now) {
+            return self
+                .end_and_refuse(tx, &session, Reason::Expired, &cause)
+                .await;
+        }
+        match self.judge(state, generation, now) {
+            Presentation::Reuse => {
+                self.end_and_refuse(tx, &session, Reason::RefreshTokenReused, &cause)
+                    .await
+            }
+            Presentation::Repeat => {
+                self.use_session(&mut tx, session, now).await?;
+                self.commit(tx).await?;
+                self.issue(id).await
+            }
+            Presentation::Rotate => {
+                let next = RefreshState {
+                    generation: generation.saturating_add(1),
+                    rotated_at: now,
+                    presented: false,
+                };
+                tx.update_refresh_state(id, next).await?;
+                self.use_session(&mut tx, session, now).await?;
+                self.commit(tx).await?;
+                self.issue(id).await
+            }
+        }
+    }
+
+    fn judge(&self, state: RefreshState, generation: u32, now: Timestamp) -> Presentation {
+        if generation == state.generation {
+            return Presentation::Rotate;
+        }
+        let age = now.since(state.rotated_at);
+        let in_grace = age <= self.settings.refresh_grace;
+        let answer_lost = !state.presented && age <= self.settings.refresh_lost_answer;
+        let is_predecessor = generation.checked_add(1) == Some(state.generation);
+        if is_predecessor && (in_grace || answer_lost) {
+            Presentation::Repeat
+        } else {
+            Presentation::Reuse
+        }
+    }
+
+    async fn end_and_refuse(
+        &self,
+        mut tx: Tx,
+        session: &Session,
+        reason: Reason,
+        cause: &Cause,
+    ) -> Result<SignedIn> {
+        let reason = self
+            .end(&mut tx, session, reason, cause, None)
+            .await?
+            .unwrap_or(reason);
+        self.commit(tx).await?;
+        Err(ended(reason))
+    }
+
+    /// The person used the session: it stays for as long again, within its age.
+    pub(super) async fn use_session(
+        &self,
+        tx: &mut Tx,
+        mut session: Session,
+        now: Timestamp,
+    ) -> Result<()> {
+        session.last_active_at = now;
+        session.expires_at = expires_at(session.lifetimes, session.created_at, now);
+        tx.update_session_life(&session).await?;
+        Ok(())
+    }
+
+    /// An access token has come back, so its answer arrived. Written down once a rotation.
+    pub async fn note_presented(&self, claims: &Claims) -> Result<()> {
+        let noted = self.presented.lock().get(&claims.sid).copied();
+        if noted.is_some_and(|generation| generation >= claims.generation) {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        tx.mark_presented(claims.sid, claims.generation).await?;
+        self.commit(tx).await?;
+        let mut presented = self.presented.lock();
+        if presented.len() >= PRESENTED_MAX {
+            presented.clear();
+        }
+        presented.insert(claims.sid, claims.generation);
+        Ok(())
+    }
+
+    /// A one-time stand-in for an access token, for where a token must not be written.
+    pub async fn issue_ticket(&self, claims: &Claims) -> Result<(Bearer, Timestamp)> {
+        let ticket = new_bearer(BearerKind::Ticket, self.entropy.as_ref());
+        let expires_at = self.clock.now().plus(self.settings.ticket_ttl);
+        let mut tx = self.begin().await?;
+        tx.insert_ticket(hash(&ticket), claims, expires_at).await?;
+        self.commit(tx).await?;
+        Ok((ticket, expires_at))
+    }
+
+    /// What a ticket stands for. Spent by the first attempt.
+    pub async fn redeem_ticket(&self, ticket: &Bearer) -> Result<Claims> {
+        let mut tx = self.begin().await?;
+        let found = tx.take_ticket(hash(ticket)).await?;
+        self.commit(tx).await?;
+        let (claims, expires_at) = found.ok_or(Error::TokenInvalid)?;
+        if expires_at <= self.clock.now() {
+            Err(Error::TokenInvalid)
+        } else {
+            Ok(claims)
+        }
+    }
+}
+
+/// How a refresh of an ended session is answered.
+fn ended(reason: Reason) -> Error {
+    match reason {
+        Reason::RefreshTokenReused => Error::RefreshTokenReused,
+        other => Error::SessionEnded(other),
+    }
+}
+
+impl Call {
+    /// The same request on the person's own behalf.
+    pub(super) fn as_user(cause: Cause) -> Self {
+        Self {
+            cause,
+            ..Self::system()
+        }
+    }
+}

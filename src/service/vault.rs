@@ -1,0 +1,199 @@
+//! What the key file protects: refresh tokens are derived from it, private keys are sealed with it.
+//!
+//! The file lies outside the database, so a copy of the database gives nobody a token. It may not
+//! know what the secrets are for.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{digest, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+use crate::domain::clock::Entropy;
+use crate::domain::id::{SessionId, TakeoverRequestId};
+use crate::domain::secret::{Bearer, BearerHash};
+
+const KEY_LEN: usize = 32;
+const MAC_LEN: usize = 32;
+const REFRESH_PREFIX: &str = "swr_";
+const REFRESH_LEN: usize = 16 + 4 + MAC_LEN;
+
+/// What comes before a bearer, so that a leaked one is recognised for what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BearerKind {
+    Takeover,
+    Request,
+    Ticket,
+    ApiKey,
+}
+
+impl BearerKind {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Takeover => "swt_",
+            Self::Request => "swq_",
+            Self::Ticket => "sws_",
+            Self::ApiKey => "swk_",
+        }
+    }
+}
+
+/// Why the key file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// It can't be read or made.
+    #[error("the key file can't be read or made: {0}")]
+    Io(#[from] std::io::Error),
+    /// It is not a key file.
+    #[error("the key file does not hold a key; restore it from a backup")]
+    Malformed,
+    /// Others can read it.
+    #[error("the key file can be read by others; set its mode to 0600")]
+    Exposed,
+}
+
+/// The keys derived from the key file.
+pub struct Vault {
+    refresh: hmac::Key,
+    takeover: hmac::Key,
+    sealing: RandomizedNonceKey,
+}
+
+impl Vault {
+    /// Reads the key file; makes it, with mode 0600, where it is missing.
+    pub fn open(path: &Path, entropy: &dyn Entropy) -> Result<Self, KeyFileError> {
+        match std::fs::File::open(path) {
+            Ok(file) => Self::read(file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::make(path, entropy),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn read(mut file: std::fs::File) -> Result<Self, KeyFileError> {
+        use std::os::unix::fs::PermissionsExt as _;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            return Err(KeyFileError::Exposed);
+        }
+        let mut text = String::new();
+        (&mut file).take(256).read_to_string(&mut text)?;
+        let bytes = BASE64
+            .decode(text.trim())
+            .map_err(|_| KeyFileError::Malformed)?;
+        let key: [u8; KEY_LEN] = bytes.try_into().map_err(|_| KeyFileError::Malformed)?;
+        Self::from_key(&key)
+    }
+
+    fn make(path: &Path, entropy: &dyn Entropy) -> Result<Self, KeyFileError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut key = [0; KEY_LEN];
+        entropy.fill(&mut key);
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        writeln!(file, "{}", BASE64.encode(key))?;
+        file.sync_all()?;
+        Self::from_key(&key)
+    }
+
+    fn from_key(key: &[u8; KEY_LEN]) -> Result<Self, KeyFileError> {
+        let root = hmac::Key::new(hmac::HMAC_SHA256, key);
+        let derive = |purpose: &str| hmac::sign(&root, purpose.as_bytes());
+        let sealing = RandomizedNonceKey::new(&AES_256_GCM, derive("signing keys").as_ref())
+            .map_err(|_| KeyFileError::Malformed)?;
+        Ok(Self {
+            refresh: hmac::Key::new(hmac::HMAC_SHA256, derive("refresh tokens").as_ref()),
+            takeover: hmac::Key::new(hmac::HMAC_SHA256, derive("takeover tokens").as_ref()),
+            sealing,
+        })
+    }
+
+    /// The refresh token of this number: 256 bits that only the key file can give. Nothing of it is
+    /// kept, and the same one can be handed out again.
+    pub(super) fn refresh_token(&self, session: SessionId, generation: u32) -> Bearer {
+        let mut bytes = Vec::with_capacity(REFRESH_LEN);
+        bytes.extend_from_slice(session.0.as_bytes());
+        bytes.extend_from_slice(&generation.to_be_bytes());
+        let mac = hmac::sign(&self.refresh, &bytes);
+        bytes.extend_from_slice(mac.as_ref());
+        Bearer::new(format!("{REFRESH_PREFIX}{}", BASE64.encode(bytes)))
+    }
+
+    /// Which refresh token this is, if it is one of ours. Compared in constant time.
+    pub(super) fn read_refresh_token(&self, token: &Bearer) -> Option<(SessionId, u32)> {
+        let encoded = token.expose().strip_prefix(REFRESH_PREFIX)?;
+        if encoded.len() > 2 * REFRESH_LEN {
+            return None;
+        }
+        let bytes = BASE64
+            .decode(encoded)
+            .ok()
+            .filter(|bytes| bytes.len() == REFRESH_LEN)?;
+        let (body, mac) = bytes.split_at(REFRESH_LEN - MAC_LEN);
+        hmac::verify(&self.refresh, body, mac).ok()?;
+        let (session, generation) = body.split_at(16);
+        Some((
+            SessionId(uuid::Uuid::from_slice(session).ok()?),
+            u32::from_be_bytes(generation.try_into().ok()?),
+        ))
+    }
+
+    /// The takeover token that follows an unanswered request: the same one however often it is asked
+    /// for.
+    pub(super) fn takeover_token(&self, request: TakeoverRequestId) -> Bearer {
+        let mac = hmac::sign(&self.takeover, request.0.as_bytes());
+        Bearer::new(format!(
+            "{}{}",
+            BearerKind::Takeover.prefix(),
+            BASE64.encode(mac.as_ref())
+        ))
+    }
+
+    /// Encrypts what may lie in the database.
+    pub(super) fn seal(&self, name: &str, secret: &[u8]) -> Option<Vec<u8>> {
+        let mut sealed = secret.to_vec();
+        let nonce = self
+            .sealing
+            .seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed)
+            .ok()?;
+        let mut out = nonce.as_ref().to_vec();
+        out.append(&mut sealed);
+        Some(out)
+    }
+
+    /// Decrypts it.
+    pub(super) fn open_sealed(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut body = body.to_vec();
+        let length = self
+            .sealing
+            .open_in_place(nonce, Aad::from(name.as_bytes()), &mut body)
+            .ok()?
+            .len();
+        body.truncate(length);
+        Some(body)
+    }
+}
+
+/// A new secret of 256 random bits.
+pub(super) fn new_bearer(kind: BearerKind, entropy: &dyn Entropy) -> Bearer {
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes);
+    Bearer::new(format!("{}{}", kind.prefix(), BASE64.encode(bytes)))
+}
+
+/// What is kept of it.
+pub(super) fn hash(bearer: &Bearer) -> BearerHash {
+    BearerHash(sha256(bearer.expose().as_bytes()))
+}
+
+/// SHA-256.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}

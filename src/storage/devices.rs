@@ -1,0 +1,96 @@
+//! Table `devices`.
+
+use uuid::Uuid;
+
+use super::Result;
+use super::row::platform;
+use super::tx::{Tx, on_either};
+use crate::domain::clock::Timestamp;
+use crate::domain::device::Device;
+use crate::domain::id::{DeviceId, UserId};
+
+/// A device as its user sees it.
+#[derive(Clone, Debug)]
+pub struct DeviceRow {
+    /// The device.
+    pub device: Device,
+    /// When it was used first.
+    pub first_seen_at: Timestamp,
+    /// When it was used last.
+    pub last_seen_at: Timestamp,
+}
+
+impl Tx {
+    /// Notes a device of a user, with the name and platform that it gives itself now.
+    pub async fn put_device(
+        &mut self,
+        user: UserId,
+        device: &Device,
+        now: Timestamp,
+    ) -> Result<()> {
+        const SQL: &str = "INSERT INTO devices (user_id, id, name, platform, first_seen_at, \
+             last_seen_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (user_id, id) DO UPDATE SET \
+             name = excluded.name, platform = excluded.platform, last_seen_at = excluded.last_seen_at";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(user.0)
+                .bind(device.id.0)
+                .bind(&device.name)
+                .bind(device.platform.as_str())
+                .bind(now.as_millis())
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Whether the user signed in on this device before.
+    pub async fn has_device(&mut self, user: UserId, device: DeviceId) -> Result<bool> {
+        const SQL: &str = "SELECT 1 FROM devices WHERE user_id = $1 AND id = $2";
+        let found: Option<i64> = on_either!(self, |c| {
+            sqlx::query_scalar(SQL)
+                .bind(user.0)
+                .bind(device.0)
+                .fetch_optional(c)
+                .await
+        })?;
+        Ok(found.is_some())
+    }
+
+    /// A user's devices, the one used last first.
+    pub async fn list_devices(&mut self, user: UserId, limit: u32) -> Result<Vec<DeviceRow>> {
+        const SQL: &str = "SELECT id, name, platform, first_seen_at, last_seen_at FROM devices \
+             WHERE user_id = $1 ORDER BY last_seen_at DESC, id LIMIT $2";
+        let rows: Vec<(Uuid, String, String, i64, i64)> = on_either!(self, |c| {
+            sqlx::query_as(SQL)
+                .bind(user.0)
+                .bind(i64::from(limit))
+                .fetch_all(c)
+                .await
+        })?;
+        rows.into_iter()
+            .map(|(id, name, kind, first, last)| {
+                Ok(DeviceRow {
+                    device: Device {
+                        id: DeviceId(id),
+                        name,
+                        platform: platform("devices", &kind)?,
+                    },
+                    first_seen_at: Timestamp::from_millis(first),
+                    last_seen_at: Timestamp::from_millis(last),
+                })
+            })
+            .collect()
+    }
+
+    /// Forgets a device.
+    pub async fn remove_device(&mut self, user: UserId, device: DeviceId) -> Result<bool> {
+        const SQL: &str = "DELETE FROM devices WHERE user_id = $1 AND id = $2";
+        let done = on_either!(self, |c| sqlx::query(SQL)
+            .bind(user.0)
+            .bind(device.0)
+            .execute(c)
+            .await)?;
+        Ok(done.rows_affected() == 1)
+    }
+}

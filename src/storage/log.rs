@@ -1,0 +1,226 @@
+//! The log: one ordered, gap-free list of events. The row of the head orders the commits.
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::row::{corrupt, position, seq};
+use super::tx::{Recorded, Tx, on_either};
+use super::{Error, Result, Store};
+use crate::domain::access::InitiatingEntity;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{Event, LogEntry};
+use crate::domain::id::{Seq, UserId};
+
+/// Rows per statement; ten values each stay below every driver's limit.
+const ROWS_PER_INSERT: usize = 500;
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    seq: i64,
+    at: i64,
+    actor_type: String,
+    actor_id: Option<Uuid>,
+    initiating_entity: String,
+    request_id: Option<String>,
+    address: Option<String>,
+    body: String,
+}
+
+/// An entry with everything that the audit trail shows.
+#[derive(Clone, Debug)]
+pub struct AuditRow {
+    /// The entry.
+    pub entry: LogEntry,
+    /// The kind of who did it.
+    pub actor_type: String,
+    /// Who did it.
+    pub actor_id: Option<Uuid>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+}
+
+/// Which entries of the log are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Those after this position.
+    pub after: Seq,
+    /// Those of this kind.
+    pub kind: Option<String>,
+    /// Those that concern this user.
+    pub user_id: Option<UserId>,
+}
+
+impl TryFrom<EventRow> for AuditRow {
+    type Error = Error;
+
+    fn try_from(row: EventRow) -> Result<Self> {
+        let event: Event = serde_json::from_str(&row.body).map_err(|_| corrupt("events"))?;
+        let initiating_entity: InitiatingEntity =
+            serde_json::from_value(row.initiating_entity.into()).map_err(|_| corrupt("events"))?;
+        Ok(Self {
+            entry: LogEntry {
+                seq: seq(row.seq),
+                at: Timestamp::from_millis(row.at),
+                initiating_entity,
+                event,
+            },
+            actor_type: row.actor_type,
+            actor_id: row.actor_id,
+            request_id: row.request_id,
+            address: row.address,
+        })
+    }
+}
+
+impl Store {
+    /// Appends the transaction's events to the log and commits. Answers the entries, none where
+    /// nothing was recorded.
+    pub async fn commit(&self, mut tx: Tx, at: Timestamp) -> Result<Vec<LogEntry>> {
+        let recorded = tx.take_recorded();
+        if recorded.is_empty() {
+            tx.finish().await?;
+            return Ok(Vec::new());
+        }
+        let first = tx.advance_head(recorded.len()).await?;
+        let entries: Vec<LogEntry> = recorded
+            .iter()
+            .zip(first.0..)
+            .map(|(recorded, seq)| LogEntry {
+                seq: Seq(seq),
+                at,
+                initiating_entity: recorded.cause.initiating_entity,
+                event: recorded.event.clone(),
+            })
+            .collect();
+        tx.insert_events(&recorded, &entries).await?;
+        tx.place_sessions(&entries).await?;
+        tx.finish().await?;
+        Ok(entries)
+    }
+}
+
+impl Tx {
+    /// The last position given.
+    pub async fn find_head(&mut self) -> Result<Seq> {
+        const SQL: &str = "SELECT seq FROM log_head WHERE id = 1";
+        let head: i64 = on_either!(self, |c| sqlx::query_scalar(SQL).fetch_one(c).await)?;
+        Ok(seq(head))
+    }
+
+    /// The entries after a position, ascending.
+    pub async fn list_entries(&mut self, after: Seq, limit: u32) -> Result<Vec<LogEntry>> {
+        let filter = EventFilter {
+            after,
+            ..EventFilter::default()
+        };
+        let rows = self.list_audit(&filter, limit).await?;
+        Ok(rows.into_iter().map(|row| row.entry).collect())
+    }
+
+    /// The position before the first entry that is not older than this.
+    pub async fn find_position_before(&mut self, at: Timestamp) -> Result<Seq> {
+        const SQL: &str = "SELECT MIN(seq) FROM events WHERE at >= $1";
+        let first: Option<i64> = on_either!(self, |c| {
+            sqlx::query_scalar(SQL)
+                .bind(at.as_millis())
+                .fetch_one(c)
+                .await
+        })?;
+        match first {
+            Some(first) => Ok(seq(first - 1)),
+            None => self.find_head().await,
+        }
+    }
+
+    /// The log as the audit trail, ascending.
+    pub async fn list_audit(&mut self, filter: &EventFilter, limit: u32) -> Result<Vec<AuditRow>> {
+        let rows: Vec<EventRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(
+                "SELECT seq, at, actor_type, actor_id, initiating_entity, request_id, address, body \
+                 FROM events WHERE seq > ",
+            );
+            query.push_bind(position(filter.after));
+            if let Some(kind) = &filter.kind {
+                query.push(" AND kind = ").push_bind(kind);
+            }
+            if let Some(user) = filter.user_id {
+                query.push(" AND user_id = ").push_bind(user.0);
+            }
+            query
+                .push(" ORDER BY seq LIMIT ")
+                .push_bind(i64::from(limit));
+            query.build_query_as().fetch_all(c).await
+        })?;
+        rows.into_iter().map(AuditRow::try_from).collect()
+    }
+
+    async fn advance_head(&mut self, count: usize) -> Result<Seq> {
+        const SQL: &str = "UPDATE log_head SET seq = seq + $1 WHERE id = 1 RETURNING seq";
+        let count = i64::try_from(count).map_err(|_| corrupt("log_head"))?;
+        let last: i64 = on_either!(self, |c| sqlx::query_scalar(SQL)
+            .bind(count)
+            .fetch_one(c)
+            .await)?;
+        Ok(seq(last - count + 1))
+    }
+
+    async fn insert_events(&mut self, recorded: &[Recorded], entries: &[LogEntry]) -> Result<()> {
+        for (recorded, entries) in recorded
+            .chunks(ROWS_PER_INSERT)
+            .zip(entries.chunks(ROWS_PER_INSERT))
+        {
+            let mut rows = Vec::with_capacity(entries.len());
+            for (recorded, entry) in recorded.iter().zip(entries) {
+                let body = serde_json::to_value(&entry.event).map_err(|_| corrupt("events"))?;
+                let kind = body
+                    .get("type")
+                    .and_then(|kind| kind.as_str())
+                    .unwrap_or_default();
+                rows.push((kind.to_owned(), body.to_string(), recorded, entry));
+            }
+            on_either!(self, |c| {
+                let mut query = QueryBuilder::new(
+                    "INSERT INTO events (seq, kind, at, actor_type, actor_id, user_id, \
+                     initiating_entity, request_id, address, body) ",
+                );
+                query.push_values(rows, |mut row, (kind, body, recorded, entry)| {
+                    row.push_bind(position(entry.seq))
+                        .push_bind(kind)
+                        .push_bind(entry.at.as_millis())
+                        .push_bind(recorded.cause.actor.kind())
+                        .push_bind(recorded.cause.actor.id())
+                        .push_bind(entry.event.user_id().map(|id| id.0))
+                        .push_bind(entry.initiating_entity.as_str())
+                        .push_bind(recorded.cause.request_id.as_deref())
+                        .push_bind(recorded.cause.address.as_deref())
+                        .push_bind(body);
+                });
+                query.build().execute(c).await
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A session's fence is the position of its start, and its end names the position of its end.
+    async fn place_sessions(&mut self, entries: &[LogEntry]) -> Result<()> {
+        const START: &str = "UPDATE sessions SET fence = $2 WHERE id = $1";
+        const END: &str = "UPDATE sessions SET ended_seq = $2 WHERE id = $1";
+        for entry in entries {
+            let (sql, id) = match &entry.event {
+                Event::SessionStarted { session_id, .. } => (START, session_id),
+                Event::SessionEnded(ended) => (END, &ended.session_id),
+                _ => continue,
+            };
+            on_either!(self, |c| {
+                sqlx::query(sql)
+                    .bind(id.0)
+                    .bind(position(entry.seq))
+                    .execute(c)
+                    .await
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! The database: one SQL text, one file per table, and the log's append at every commit.
+//!
+//! Floor 2. The only place that knows sqlx. It may not know the rules by which anything is written:
+//! those are in `service`. Lookups answer `Option`; "not found" is not an error here.
+
+mod devices;
+mod groups;
+mod idempotency;
+mod keys;
+mod log;
+mod memberships;
+mod policies;
+mod rights;
+mod row;
+mod sessions;
+mod takeovers;
+mod tickets;
+mod tx;
+mod users;
+
+pub use devices::DeviceRow;
+pub use idempotency::IdempotencyRow;
+pub use keys::{ApiKeyRow, SigningKeyRow};
+pub use log::{AuditRow, EventFilter};
+pub use sessions::{RefreshState, SessionFilter};
+pub use takeovers::{Newcomer, TakeoverKind, TakeoverRow, TakeoverState};
+pub use tx::{Store, StoreOptions, Tx};
+
+use crate::domain;
+
+/// What can go wrong down here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique name is taken.
+    #[error("the name is taken")]
+    Taken,
+    /// A row holds what this program never writes.
+    #[error("table `{0}` holds a row that can't be read")]
+    Corrupt(&'static str),
+    /// The database said no.
+    #[error(transparent)]
+    Database(sqlx::Error),
+    /// The schema can't be brought up to date.
+    #[error("the database schema can't be migrated: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let taken = error
+            .as_database_error()
+            .is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+        if taken {
+            Self::Taken
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+impl From<Error> for domain::error::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Taken => Self::AlreadyExists("name"),
+            Error::Corrupt(_) | Error::Database(_) | Error::Migrate(_) => Self::internal(error),
+        }
+    }
+}
+
+/// What storage answers.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,55 @@
+//! What users may do, read across `memberships`, `groups` and `group_permissions`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::Result;
+use super::tx::{Tx, on_either};
+use crate::domain::id::UserId;
+use crate::domain::standing::Standing;
+
+/// A user, one of the groups, and one of the group's permissions.
+type RightRow = (Uuid, String, Option<String>, Option<String>);
+
+impl Tx {
+    /// The standings of these users; those that are gone are left out. The position is read before
+    /// the rights, so that it is never later than what was read.
+    pub async fn list_standings(&mut self, users: &[UserId]) -> Result<Vec<Standing>> {
+        let as_of = self.find_head().await?;
+        let mut standings: HashMap<Uuid, Standing> = HashMap::with_capacity(users.len());
+        for chunk in users.chunks(super::memberships::CHUNK) {
+            for (user, username, group, permission) in self.list_rights(chunk).await? {
+                let standing = standings.entry(user).or_insert_with(|| Standing {
+                    user_id: UserId(user),
+                    username,
+                    as_of,
+                    groups: BTreeSet::new(),
+                    permissions: BTreeSet::new(),
+                });
+                standing.groups.extend(group);
+                standing.permissions.extend(permission);
+            }
+        }
+        Ok(standings.into_values().collect())
+    }
+
+    async fn list_rights(&mut self, users: &[UserId]) -> Result<Vec<RightRow>> {
+        let rows = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(
+                "SELECT u.id, u.username, g.name, p.permission FROM users u \
+                 LEFT JOIN memberships m ON m.user_id = u.id \
+                 LEFT JOIN groups g ON g.id = m.group_id \
+                 LEFT JOIN group_permissions p ON p.group_id = g.id WHERE u.id IN (",
+            );
+            let mut list = query.separated(", ");
+            for user in users {
+                list.push_bind(user.0);
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await
+        })?;
+        Ok(rows)
+    }
+}

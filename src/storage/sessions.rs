@@ -1,0 +1,358 @@
+//! Table `sessions`.
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::row::{corrupt, platform, position, seconds, seq};
+use super::tx::{Tx, on_either};
+use super::{Error, Result};
+use crate::domain::Reason;
+use crate::domain::access::InitiatingEntity;
+use crate::domain::clock::Timestamp;
+use crate::domain::device::{Device, DeviceLabel};
+use crate::domain::id::{DeviceId, SessionId, UserId};
+use crate::domain::policy::Lifetimes;
+use crate::domain::session::{Session, SessionEnd};
+
+const COLUMNS: &str = "SELECT id, user_id, device_id, device_name, platform, fence, created_at, \
+     last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, address, user_agent, \
+     generation, rotated_at, presented, ended_seq, ended_at, end_reason, ended_by, \
+     replaced_by_name, replaced_by_platform FROM sessions ";
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    id: Uuid,
+    user_id: Uuid,
+    device_id: Uuid,
+    device_name: String,
+    platform: String,
+    fence: i64,
+    created_at: i64,
+    last_active_at: i64,
+    expires_at: i64,
+    remembered: bool,
+    idle_timeout_s: Option<i64>,
+    max_age_s: Option<i64>,
+    address: Option<String>,
+    user_agent: Option<String>,
+    generation: i64,
+    rotated_at: i64,
+    presented: bool,
+    ended_seq: Option<i64>,
+    ended_at: Option<i64>,
+    end_reason: Option<String>,
+    ended_by: Option<String>,
+    replaced_by_name: Option<String>,
+    replaced_by_platform: Option<String>,
+}
+
+/// Where a session stands in the chain of its refresh tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshState {
+    /// The number of the current refresh token, from 1.
+    pub generation: u32,
+    /// When it was handed out first.
+    pub rotated_at: Timestamp,
+    /// Whether it, or an access token issued with it, has come back.
+    pub presented: bool,
+}
+
+/// Which sessions are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct SessionFilter {
+    /// Those of this user.
+    pub user_id: Option<UserId>,
+    /// Those on this device.
+    pub device_id: Option<DeviceId>,
+    /// Those that live at this moment, or those that don't.
+    pub live_at: Option<(bool, Timestamp)>,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = Error;
+
+    fn try_from(row: SessionRow) -> Result<Self> {
+        let end = read_end(&row)?;
+        Ok(Self {
+            id: SessionId(row.id),
+            user_id: UserId(row.user_id),
+            device: Device {
+                id: DeviceId(row.device_id),
+                name: row.device_name,
+                platform: platform("sessions", &row.platform)?,
+            },
+            fence: seq(row.fence),
+            created_at: Timestamp::from_millis(row.created_at),
+            last_active_at: Timestamp::from_millis(row.last_active_at),
+            expires_at: Timestamp::from_millis(row.expires_at),
+            remembered: row.remembered,
+            lifetimes: Lifetimes {
+                idle_timeout_s: seconds(row.idle_timeout_s),
+                max_age_s: seconds(row.max_age_s),
+            },
+            address: row.address,
+            user_agent: row.user_agent,
+            end,
+        })
+    }
+}
+
+fn read_end(row: &SessionRow) -> Result<Option<SessionEnd>> {
+    let (Some(at), Some(reason), Some(by)) = (row.ended_at, &row.end_reason, &row.ended_by) else {
+        return Ok(None);
+    };
+    let initiating_entity: InitiatingEntity =
+        serde_json::from_value(by.as_str().into()).map_err(|_| corrupt("sessions"))?;
+    let replaced_by = match (&row.replaced_by_name, &row.replaced_by_platform) {
+        (Some(name), Some(text)) => Some(DeviceLabel {
+            device_name: name.clone(),
+            platform: platform("sessions", text)?,
+        }),
+        _ => None,
+    };
+    Ok(Some(SessionEnd {
+        seq: seq(row.ended_seq.unwrap_or(0)),
+        at: Timestamp::from_millis(at),
+        reason: reason.parse::<Reason>().map_err(|_| corrupt("sessions"))?,
+        initiating_entity,
+        replaced_by,
+    }))
+}
+
+impl Tx {
+    /// Adds a session; its fence follows at the commit.
+    pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
+        const SQL: &str = "INSERT INTO sessions (id, user_id, device_id, device_name, platform, \
+             fence, created_at, last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
+             address, user_agent, generation, rotated_at, presented) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $7, $15)";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(session.id.0)
+                .bind(session.user_id.0)
+                .bind(session.device.id.0)
+                .bind(&session.device.name)
+                .bind(session.device.platform.as_str())
+                .bind(position(session.fence))
+                .bind(session.created_at.as_millis())
+                .bind(session.last_active_at.as_millis())
+                .bind(session.expires_at.as_millis())
+                .bind(session.remembered)
+                .bind(session.lifetimes.idle_timeout_s.map(i64::from))
+                .bind(session.lifetimes.max_age_s.map(i64::from))
+                .bind(&session.address)
+                .bind(&session.user_agent)
+                .bind(false)
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// A session.
+    pub async fn find_session(&mut self, id: SessionId) -> Result<Option<Session>> {
+        Ok(self
+            .find_session_to_refresh(id)
+            .await?
+            .map(|(session, _)| session))
+    }
+
+    /// A session and the state of its refresh tokens.
+    pub async fn find_session_to_refresh(
+        &mut self,
+        id: SessionId,
+    ) -> Result<Option<(Session, RefreshState)>> {
+        let row: Option<SessionRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query.push("WHERE id = ").push_bind(id.0);
+            query.build_query_as().fetch_optional(c).await
+        })?;
+        row.map(|row| {
+            let state = RefreshState {
+                generation: u32::try_from(row.generation).map_err(|_| corrupt("sessions"))?,
+                rotated_at: Timestamp::from_millis(row.rotated_at),
+                presented: row.presented,
+            };
+            Ok((Session::try_from(row)?, state))
+        })
+        .transpose()
+    }
+
+    /// A user's sessions that have not been ended, oldest first. Some may be past their expiry.
+    pub async fn list_unended_sessions(&mut self, user: UserId) -> Result<Vec<Session>> {
+        let rows: Vec<SessionRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query
+                .push("WHERE ended_at IS NULL AND user_id = ")
+                .push_bind(user.0);
+            query.push(" ORDER BY fence");
+            query.build_query_as().fetch_all(c).await
+        })?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// Everybody's sessions that have not been ended, in order of id.
+    pub async fn list_all_unended_sessions(
+        &mut self,
+        after: SessionId,
+        limit: u32,
+    ) -> Result<Vec<Session>> {
+        let rows: Vec<SessionRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query
+                .push("WHERE ended_at IS NULL AND id > ")
+                .push_bind(after.0);
+            query
+                .push(" ORDER BY id LIMIT ")
+                .push_bind(i64::from(limit));
+            query.build_query_as().fetch_all(c).await
+        })?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// Sessions in order of id.
+    pub async fn list_sessions(
+        &mut self,
+        filter: &SessionFilter,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Session>> {
+        let rows: Vec<SessionRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query
+                .push("WHERE id > ")
+                .push_bind(after.unwrap_or_default());
+            if let Some(user) = filter.user_id {
+                query.push(" AND user_id = ").push_bind(user.0);
+            }
+            if let Some(device) = filter.device_id {
+                query.push(" AND device_id = ").push_bind(device.0);
+            }
+            match filter.live_at {
+                Some((true, now)) => {
+                    query
+                        .push(" AND ended_at IS NULL AND expires_at > ")
+                        .push_bind(now.as_millis());
+                }
+                Some((false, now)) => {
+                    query.push(" AND (ended_at IS NOT NULL OR expires_at <= ");
+                    query.push_bind(now.as_millis()).push(")");
+                }
+                None => {}
+            }
+            query
+                .push(" ORDER BY id LIMIT ")
+                .push_bind(i64::from(limit));
+            query.build_query_as().fetch_all(c).await
+        })?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// Sessions whose time is over and that have not been ended yet.
+    pub async fn list_expired_sessions(
+        &mut self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Session>> {
+        let rows: Vec<SessionRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query
+                .push("WHERE ended_at IS NULL AND expires_at <= ")
+                .push_bind(now.as_millis());
+            query
+                .push(" ORDER BY expires_at LIMIT ")
+                .push_bind(i64::from(limit));
+            query.build_query_as().fetch_all(c).await
+        })?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// Users who hold a session that has not been ended, in order of id.
+    pub async fn list_users_with_sessions(&mut self) -> Result<Vec<UserId>> {
+        const SQL: &str =
+            "SELECT DISTINCT user_id FROM sessions WHERE ended_at IS NULL ORDER BY user_id";
+        let ids: Vec<Uuid> = on_either!(self, |c| sqlx::query_scalar(SQL).fetch_all(c).await)?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    /// Ends a session unless it has ended before: the first writer's reason stands. The position
+    /// follows at the commit.
+    pub async fn end_session(&mut self, id: SessionId, end: &SessionEnd) -> Result<bool> {
+        const SQL: &str = "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4, \
+             replaced_by_name = $5, replaced_by_platform = $6 WHERE id = $1 AND ended_at IS NULL";
+        let replaced_by = end.replaced_by.as_ref();
+        let done = on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(id.0)
+                .bind(end.at.as_millis())
+                .bind(end.reason.as_str())
+                .bind(end.initiating_entity.as_str())
+                .bind(replaced_by.map(|device| device.device_name.as_str()))
+                .bind(replaced_by.map(|device| device.platform.as_str()))
+                .execute(c)
+                .await
+        })?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Writes when a session was last used, the rules it lives by and when it ends by itself.
+    pub async fn update_session_life(&mut self, session: &Session) -> Result<()> {
+        const SQL: &str = "UPDATE sessions SET last_active_at = $2, expires_at = $3, \
+             idle_timeout_s = $4, max_age_s = $5 WHERE id = $1 AND ended_at IS NULL";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(session.id.0)
+                .bind(session.last_active_at.as_millis())
+                .bind(session.expires_at.as_millis())
+                .bind(session.lifetimes.idle_timeout_s.map(i64::from))
+                .bind(session.lifetimes.max_age_s.map(i64::from))
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Makes the next refresh token the current one.
+    pub async fn update_refresh_state(&mut self, id: SessionId, state: RefreshState) -> Result<()> {
+        const SQL: &str = "UPDATE sessions SET generation = $2, rotated_at = $3, presented = $4 \
+             WHERE id = $1";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(id.0)
+                .bind(i64::from(state.generation))
+                .bind(state.rotated_at.as_millis())
+                .bind(state.presented)
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Notes that an access token issued with this refresh token has come back.
+    pub async fn mark_presented(&mut self, id: SessionId, generation: u32) -> Result<()> {
+        const SQL: &str = "UPDATE sessions SET presented = $3 WHERE id = $1 AND generation = $2";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(id.0)
+                .bind(i64::from(generation))
+                .bind(true)
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Forgets ended sessions of which no refresh token could still be alive.
+    pub async fn forget_sessions(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+        const SQL: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
+             WHERE ended_at IS NOT NULL AND expires_at < $1 LIMIT $2)";
+        let done = on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(now.as_millis())
+                .bind(i64::from(limit))
+                .execute(c)
+                .await
+        })?;
+        Ok(done.rows_affected())
+    }
+}
