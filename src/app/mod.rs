@@ -114,7 +114,7 @@ impl App {
             bus.as_ref(),
             Arc::clone(&world.clock),
             Arc::clone(&world.entropy),
-            node_settings(config, &issuer),
+            &node_settings(config, &issuer),
         );
         node.until_ready().await;
         let core = Core::start(CoreParts {

@@ -64,6 +64,8 @@ impl Follower {
             let batch = tokio::select! {
                 Some(batch) = self.batches.next() => Some(batch),
                 _ = look.tick() => None,
+                // While reads fail the next look is soon enough: asking more often helps nobody.
+                () = self.gate.wanted(), if !self.health.failing => None,
             };
             let outcome = match batch {
                 // Before the index is rebuilt, batches wait in the log.

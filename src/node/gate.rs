@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use sessionwire_guard::{Claims, KeySet, Rejection, RevocationIndex, Verdict};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
@@ -28,8 +28,10 @@ pub(super) struct Gate {
     ready_until: AtomicU64,
     /// Whether a token came that no known key fits.
     suspicion: AtomicBool,
-    /// Whether the log has been read at all.
-    opened: watch::Sender<bool>,
+    /// How often the lease was renewed.
+    renewals: watch::Sender<u64>,
+    /// Somebody was turned away for want of a lease.
+    wanted: Notify,
 }
 
 impl Gate {
@@ -42,27 +44,40 @@ impl Gate {
             lease,
             ready_until: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
-            opened: watch::Sender::new(false),
+            renewals: watch::Sender::new(0),
+            wanted: Notify::new(),
         }
     }
 
     /// Whether this node can decide.
     pub(super) fn is_ready(&self) -> bool {
-        millis(self.clock.uptime()) < self.ready_until.load(Ordering::Acquire)
+        let ready = millis(self.clock.uptime()) < self.ready_until.load(Ordering::Acquire);
+        if !ready {
+            // A machine that slept wakes without a lease: the log is looked at now, not in a while.
+            self.wanted.notify_one();
+        }
+        ready
+    }
+
+    /// Returns when somebody was turned away for want of a lease.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
     /// Everything that was in the log at `read_at` (uptime) has been applied.
     pub(super) fn renew(&self, read_at: Duration) {
         let until = millis(read_at.saturating_add(self.lease));
         self.ready_until.fetch_max(until, Ordering::AcqRel);
-        self.opened
-            .send_if_modified(|opened| !std::mem::replace(opened, true));
+        self.renewals.send_modify(|count| *count += 1);
     }
 
-    /// Returns once the log has been read for the first time.
-    pub(super) async fn until_opened(&self) {
-        // The sender is this gate's own, so there is always one.
-        let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
+    /// Returns once this node can decide.
+    pub(super) async fn until_ready(&self) {
+        let mut renewals = self.renewals.subscribe();
+        while !self.is_ready() {
+            // The sender is this gate's own, so there always is one.
+            let _ = renewals.changed().await;
+        }
     }
 
     /// Genuine and unexpired; ended or stale is told apart.

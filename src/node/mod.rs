@@ -157,10 +157,10 @@ impl Node {
         bus: &dyn Bus,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        settings: NodeSettings,
+        settings: &NodeSettings,
     ) -> Self {
         let (applied_sender, applied) = watch::channel(Seq(0));
-        let inner = Arc::new(Inner::new(source, clock, entropy, &settings, applied));
+        let inner = Arc::new(Inner::new(source, clock, entropy, settings, applied));
         let follower = Follower {
             source: Arc::clone(&inner.source),
             batches: bus.subscribe(),
@@ -264,9 +264,9 @@ impl Node {
         self.inner.gate.is_ready() && !self.inner.limits.is_draining()
     }
 
-    /// Returns once the log has been read for the first time.
+    /// Returns once this node can decide.
     pub async fn until_ready(&self) {
-        self.inner.gate.until_opened().await;
+        self.inner.gate.until_ready().await;
     }
 
     /// The last position that was applied.

@@ -102,7 +102,7 @@ async fn ask_gives_a_token_that_takes_the_seat_once() {
         "single use"
     );
     let late = server.try_sign_in("anna", PASSWORD, "tablet").await;
-    server.clock.advance(Duration::from_secs(121));
+    server.advance(Duration::from_secs(121)).await;
     let token = json!({ "takeover_token": late.body["takeover_token"] });
     let expired = server.post("/v1/sign-in/takeover", "", token).await;
     assert_eq!(expired.status, 410, "{}", expired.body);
@@ -193,7 +193,7 @@ async fn approve_denied_leaves_the_older_device_in() {
 async fn approve_unanswered_becomes_ask() {
     let server = Server::start().await;
     let (_socket, laptop, _, token) = asked(&server).await;
-    server.clock.advance(Duration::from_secs(31));
+    server.advance(Duration::from_secs(31)).await;
     let expired = server.post("/v1/sign-in/requests", "", token.clone()).await;
     assert_eq!((expired.status, expired.code()), (410, "takeover_expired"));
     let repeated = server.post("/v1/sign-in/requests", "", token).await;

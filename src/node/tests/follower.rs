@@ -137,7 +137,7 @@ proptest! {
 async fn a_batch_that_comes_next_needs_no_read() {
     let world = World::new([nothing()]).await;
     let reads = world.log.log_reads.load(Ordering::Relaxed);
-    let seq = world.commit([nothing(), nothing()]).await;
+    let seq = world.commit([nothing(), nothing()]);
     world.applied(seq).await;
     assert_eq!(world.log.log_reads.load(Ordering::Relaxed), reads);
 }
@@ -155,7 +155,7 @@ async fn a_reader_that_lags_reads_the_log() {
     let world = World::new([]).await;
     let mut seq = Seq(0);
     for _ in 0..3000 {
-        seq = world.commit([nothing()]).await;
+        seq = world.commit([nothing()]);
     }
     world.applied(seq).await;
 }
@@ -202,7 +202,7 @@ async fn the_index_is_rebuilt_from_as_much_of_the_log_as_living_tokens_need() {
         &world.bus,
         Arc::clone(&world.clock) as Arc<_>,
         Arc::new(super::support::Counting::default()),
-        crate::node::NodeSettings::default(),
+        &crate::node::NodeSettings::default(),
     );
     node.until_ready().await;
     assert_eq!(node.head(), last);

@@ -44,7 +44,7 @@ async fn a_change_reaches_every_connection_of_its_user_and_nobody_else() {
     let (mut one, _) = world.connect(world.claims(1)).await;
     let (mut two, _) = world.connect(world.claims(1)).await;
     let (mut other, _) = world.connect(world.claims(2)).await;
-    let seq = world.commit([joins(1, "staff")]).await;
+    let seq = world.commit([joins(1, "staff")]);
     let message = "changed 2 +[staff] -[] +[reports:read] -[]";
     assert_eq!(one.hears().await, [message]);
     assert_eq!(two.hears().await, [message]);
@@ -61,7 +61,7 @@ async fn a_change_reaches_every_connection_of_its_user_and_nobody_else() {
 async fn changes_that_cancel_out_are_not_told() {
     let world = World::new([]).await;
     let (mut client, _) = world.connect(world.claims(1)).await;
-    let seq = world.commit([joins(1, "staff"), leaves(1, "staff")]).await;
+    let seq = world.commit([joins(1, "staff"), leaves(1, "staff")]);
     assert_eq!(client.next().await, nobody());
     let settled = world.settle(seq).await;
     assert!(settled.applied);
@@ -73,9 +73,9 @@ async fn changes_behind_a_slow_client_merge_into_one_message() {
     let world = World::new([]).await;
     let (mut client, _) = world.connect(world.claims(1)).await;
     world.log.hold_standings();
-    let first = world.commit([joins(1, "a")]).await;
+    let first = world.commit([joins(1, "a")]);
     world.log.until_read(2).await;
-    let last = world.commit([joins(1, "b")]).await;
+    let last = world.commit([joins(1, "b")]);
     world.applied(last).await;
     world.log.hold.add_permits(1);
     world.log.until_read(3).await;
@@ -101,7 +101,7 @@ async fn changes_behind_a_slow_client_merge_into_one_message() {
 async fn a_stale_token_opens_a_socket_that_hears_the_difference_at_once() {
     let world = World::new([joins(1, "old")]).await;
     let claims = world.claims_with(1, &["old"], &[]);
-    let seq = world.commit([leaves(1, "old"), joins(1, "new")]).await;
+    let seq = world.commit([leaves(1, "old"), joins(1, "new")]);
     world.applied(seq).await;
     let (_client, heard) = world.connect(claims).await;
     assert_eq!(heard, ["changed 3 +[new] -[old] +[] -[]"]);
@@ -114,7 +114,7 @@ async fn an_event_that_is_applied_while_rights_are_read_is_in_the_welcome() {
     let mut client = world.open(world.claims(1)).await.unwrap();
     // The read has looked before the change and answers after it.
     world.log.until_read(1).await;
-    let seq = world.commit([joins(1, "staff")]).await;
+    let seq = world.commit([joins(1, "staff")]);
     world.applied(seq).await;
     world.log.hold.add_permits(1);
     world.log.until_read(2).await;
@@ -131,7 +131,7 @@ async fn a_group_that_might_be_the_users_counts_while_rights_are_read() {
     world.log.hold_standings();
     let mut client = world.open(world.claims(1)).await.unwrap();
     world.log.until_read(1).await;
-    let seq = world.commit([grants("staff", "reports:read")]).await;
+    let seq = world.commit([grants("staff", "reports:read")]);
     world.applied(seq).await;
     world.log.hold.add_permits(2);
     let heard = client.hears().await;
@@ -158,7 +158,7 @@ async fn a_groups_change_reaches_its_members_only() {
     let world = World::new([joins(1, "staff"), joins(2, "guests")]).await;
     let (mut member, _) = world.connect(world.claims_with(1, &["staff"], &[])).await;
     let (mut guest, _) = world.connect(world.claims_with(2, &["guests"], &[])).await;
-    let seq = world.commit([grants("staff", "reports:read")]).await;
+    let seq = world.commit([grants("staff", "reports:read")]);
     assert_eq!(
         member.hears().await,
         ["changed 3 +[] -[] +[reports:read] -[]"]
@@ -176,7 +176,7 @@ async fn an_end_overtakes_what_waits_and_counts_once() {
         username: "maryo".into(),
     };
     let events = [joins(1, "staff"), ended(1, Reason::UserDeleted), deleted];
-    let seq = world.commit(events).await;
+    let seq = world.commit(events);
     assert_eq!(
         client.hears().await,
         ["revoked user_deleted", "4503 user_deleted"]
@@ -190,7 +190,7 @@ async fn an_end_reaches_a_connection_that_is_not_welcomed_yet() {
     let world = World::new([]).await;
     world.log.hold_standings();
     let mut client = world.open(world.claims(1)).await.unwrap();
-    world.commit([ended(1, Reason::RevokedByAdmin)]).await;
+    world.commit([ended(1, Reason::RevokedByAdmin)]);
     assert_eq!(
         client.hears().await,
         ["revoked revoked_by_admin", "4501 revoked_by_admin"]
@@ -201,7 +201,7 @@ async fn an_end_reaches_a_connection_that_is_not_welcomed_yet() {
 async fn an_ended_session_is_answered_as_if_it_ended_now() {
     let world = World::new([]).await;
     let claims = world.claims(1);
-    let seq = world.commit([ended(1, Reason::Superseded)]).await;
+    let seq = world.commit([ended(1, Reason::Superseded)]);
     world.applied(seq).await;
     let mut kept = kept_session(&world, seq);
     for replaced_by in [None, Some("Maryo's iPad")] {
@@ -262,10 +262,10 @@ async fn notices_go_to_open_connections_of_their_audience() {
         group_id: GroupId(uuid::Uuid::nil()),
         name: "staff".into(),
     };
-    let seq = world.commit([says(staff)]).await;
+    let seq = world.commit([says(staff)]);
     assert_eq!(member.hears().await, ["notice"]);
     assert_eq!(world.settle(seq).await.connections.told, 1);
-    world.commit([says(Audience::User(user(2)))]).await;
+    world.commit([says(Audience::User(user(2)))]);
     assert_eq!(other.hears().await, ["notice"]);
     assert_eq!(member.has_heard(), nobody());
 }
@@ -275,7 +275,7 @@ async fn a_client_that_lets_too_much_wait_is_too_slow() {
     let world = World::new([]).await;
     let (mut client, _) = world.connect(world.claims(1)).await;
     let notices = (0..17).map(|_| says(Audience::User(user(1))));
-    let seq = world.commit(notices).await;
+    let seq = world.commit(notices);
     world.applied(seq).await;
     assert_eq!(client.next().await, ["4002 too_slow"]);
 }
@@ -297,7 +297,7 @@ async fn a_takeover_question_goes_to_the_sessions_in_the_way() {
         },
         expires_at: world.clock.now(),
     });
-    world.commit([request]).await;
+    world.commit([request]);
     assert_eq!(asked.hears().await, ["session.takeover_requested"]);
     assert_eq!(spared.has_heard(), nobody());
 }

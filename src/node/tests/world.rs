@@ -45,7 +45,7 @@ impl World {
             &bus,
             Arc::clone(&clock) as Arc<_>,
             entropy,
-            settings,
+            &settings,
         );
         node.until_ready().await;
         Self {
@@ -57,7 +57,7 @@ impl World {
     }
 
     /// Commits, publishes, and returns the last position.
-    pub(crate) async fn commit(&self, events: impl IntoIterator<Item = Event>) -> Seq {
+    pub(crate) fn commit(&self, events: impl IntoIterator<Item = Event>) -> Seq {
         let batch = self.log.commit(events);
         let seq = batch.last_seq();
         self.bus.publish(batch);

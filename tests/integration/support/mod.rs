@@ -10,6 +10,7 @@ pub(crate) use socket::{Heard, Socket};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessionwire::app::system::SystemEntropy;
@@ -102,6 +103,12 @@ impl Server {
             stop: Some(stop),
             running: Some(running),
         }
+    }
+
+    /// Sets its clocks ahead, and waits until it has looked at the log by them.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.node.until_ready().await;
     }
 
     /// Asks it to make way, as SIGTERM does.
