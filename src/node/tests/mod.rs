@@ -3,6 +3,7 @@
 mod follower;
 mod mailbox;
 mod rights;
+pub(crate) mod signer;
 mod state_machine;
 pub(crate) mod support;
 mod wheel;

@@ -142,6 +142,24 @@ async fn a_group_that_might_be_the_users_counts_while_rights_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_that_a_user_just_came_into_counts_before_the_rights_are_read() {
+    let world = World::new([]).await;
+    let (mut client, _) = world.connect(world.claims(1)).await;
+    world.log.hold_standings();
+    world.commit([joins(1, "staff")]);
+    // This read sees the membership, and nothing of what comes next; the hub knows neither yet.
+    world.log.until_read(2).await;
+    let seq = world.commit([grants("staff", "reports:read")]);
+    world.applied(seq).await;
+    world.log.hold.add_permits(2);
+    let mut heard = client.hears().await;
+    if !heard[0].contains("reports:read") {
+        heard = client.hears().await;
+    }
+    assert!(heard[0].contains("reports:read"), "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_is_ahead_of_the_node_waits_for_it() {
     let world = World::new([]).await;
     let batch = world.log.commit([joins(1, "staff")]);

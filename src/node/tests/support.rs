@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use sessionwire_guard::KeySet;
+use sessionwire_guard::{KeySet, VerificationKey};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
@@ -20,6 +20,9 @@ use crate::domain::id::{GroupId, Seq, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::standing::Standing;
 use crate::node::{Read, Source};
+
+/// The name of the one signing key.
+pub(crate) const KID: &str = "key-1";
 
 /// A clock that moves only when it is told to.
 pub(crate) struct ManualClock(Mutex<(Timestamp, Duration)>);
@@ -127,6 +130,8 @@ pub(crate) struct MemoryLog {
     pub(crate) log_reads: AtomicU64,
     /// Whether reads fail.
     pub(crate) broken: AtomicBool,
+    /// The one signing key, if there is one.
+    pub(crate) key: Option<VerificationKey>,
 }
 
 impl MemoryLog {
@@ -138,6 +143,7 @@ impl MemoryLog {
             standing_reads: watch::Sender::new(0),
             log_reads: AtomicU64::new(0),
             broken: AtomicBool::new(false),
+            key: None,
         }
     }
 
@@ -279,7 +285,10 @@ impl Source for MemoryLog {
         })
     }
 
-    fn fill_keys(&self, _: Timestamp, set: KeySet) -> Read<'_, KeySet> {
+    fn fill_keys(&self, _: Timestamp, mut set: KeySet) -> Read<'_, KeySet> {
+        if let Some(key) = self.key.clone() {
+            set.insert(KID, key).unwrap();
+        }
         self.read(|_| set)
     }
 }

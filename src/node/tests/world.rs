@@ -6,6 +6,7 @@ use std::time::Duration;
 use sessionwire_guard::{Claims, DeviceId};
 use uuid::Uuid;
 
+use super::signer::Signer;
 use super::support::{Counting, ManualClock, MemoryLog, session, user};
 use crate::bus::{Bus, MemoryBus};
 use crate::domain::clock::Clock;
@@ -28,14 +29,29 @@ impl World {
         Self::with(events, |_| {}).await
     }
 
+    /// The same, and tokens that this key signs are genuine.
+    pub(crate) async fn trusting(signer: &Signer) -> Self {
+        Self::made([], |log| log.key = Some(signer.verification_key()), |_| {}).await
+    }
+
     /// The same with settings of one's own.
     pub(crate) async fn with(
         events: impl IntoIterator<Item = Event>,
         set: impl FnOnce(&mut NodeSettings),
     ) -> Self {
+        Self::made(events, |_| {}, set).await
+    }
+
+    async fn made(
+        events: impl IntoIterator<Item = Event>,
+        prepare: impl FnOnce(&mut MemoryLog),
+        set: impl FnOnce(&mut NodeSettings),
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let log = Arc::new(MemoryLog::new(Arc::clone(&clock)));
+        let mut log = MemoryLog::new(Arc::clone(&clock));
+        prepare(&mut log);
         log.commit(events);
+        let log = Arc::new(log);
         let bus = MemoryBus::new();
         let mut settings = NodeSettings::default();
         set(&mut settings);
@@ -79,9 +95,9 @@ impl World {
     pub(crate) fn claims(&self, number: u128) -> Claims {
         let now = self.clock.now().as_seconds();
         Claims {
-            iss: "issuer".into(),
+            iss: "sessionwire".into(),
             sub: user(number),
-            aud: "audience".into(),
+            aud: "sessionwire".into(),
             client_id: "client".into(),
             iat: now,
             exp: now + 300,

@@ -1,1 +1,385 @@
-//! Sockets on a real listener.
+//! Sockets on a real listener, over a node on a log in memory and a desk that is none.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::ready;
+use futures::{SinkExt, StreamExt};
+use parking_lot::Mutex;
+use sessionwire_guard::Claims;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::{SocketSettings, SocketState, routes};
+use crate::domain::Reason;
+use crate::domain::error::Error;
+use crate::domain::event::{Audience, Event, SessionEnded};
+use crate::domain::id::{DeviceId, SessionId, TakeoverRequestId};
+use crate::domain::message::{NoticeContent, NoticeLevel};
+use crate::domain::secret::Bearer;
+use crate::node::tests::signer::Signer;
+use crate::node::tests::support::{session, user};
+use crate::node::tests::world::World;
+use crate::service::Origin;
+use crate::transport::desk::{Answer, Desk};
+use crate::transport::origin::AllowedOrigins;
+
+const LIMIT: usize = 16_384;
+
+/// Takes one ticket, and notes what it is asked.
+#[derive(Default)]
+struct FakeDesk {
+    ticket: Mutex<Option<Claims>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl FakeDesk {
+    fn note<T: Send + 'static>(&self, what: &str, answer: Result<T, Error>) -> Answer<'_, T> {
+        self.asked.lock().push(what.to_owned());
+        Box::pin(ready(answer))
+    }
+}
+
+impl Desk for FakeDesk {
+    fn redeem_ticket<'a>(&'a self, ticket: &'a Bearer) -> Answer<'a, Claims> {
+        let found = self.ticket.lock().take();
+        let found = found.filter(|_| ticket.expose() == "t1");
+        self.note("ticket", found.ok_or(Error::TokenInvalid))
+    }
+
+    fn note_presented<'a>(&'a self, _: &'a Claims) -> Answer<'a, ()> {
+        self.note("presented", Ok(()))
+    }
+
+    fn record_activity(&self, _: SessionId) -> Answer<'_, ()> {
+        self.note("activity", Ok(()))
+    }
+
+    fn answer_takeover<'a>(
+        &'a self,
+        _: TakeoverRequestId,
+        _: SessionId,
+        _: bool,
+        _: &'a Origin,
+    ) -> Answer<'a, ()> {
+        self.note("answer", Err(Error::NotFound("request")))
+    }
+}
+
+struct Server {
+    world: World,
+    signer: Signer,
+    desk: Arc<FakeDesk>,
+    address: SocketAddr,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let signer = Signer::new();
+        let world = World::trusting(&signer).await;
+        let desk = Arc::new(FakeDesk::default());
+        let state = SocketState {
+            node: world.node.clone(),
+            desk: Arc::clone(&desk) as Arc<_>,
+            settings: Arc::new(SocketSettings {
+                allowed_origins: AllowedOrigins::default(),
+                trusted_proxies: Vec::new(),
+                max_frame_bytes: LIMIT,
+                write_timeout: Duration::from_millis(200),
+            }),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = routes(state).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self {
+            world,
+            signer,
+            desk,
+            address,
+        }
+    }
+
+    fn token(&self) -> String {
+        self.signer.sign(&self.world.claims(1))
+    }
+
+    async fn connect(&self, query: &str, headers: &[(&'static str, &str)]) -> Client {
+        let address = format!("ws://{}/v1/socket{query}", self.address);
+        let mut request = address.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (socket, response) = connect_async(request).await.unwrap();
+        let protocol = response.headers().get("sec-websocket-protocol");
+        Client {
+            protocol: protocol.map(|it| it.to_str().unwrap().to_owned()),
+            socket,
+        }
+    }
+
+    async fn with_token(&self, token: &str) -> Client {
+        let bearer = format!("Bearer {token}");
+        self.connect("", &[("authorization", &bearer)]).await
+    }
+
+    async fn welcomed(&self) -> Client {
+        let mut client = self.with_token(&self.token()).await;
+        assert_eq!(client.hears().await, "welcome");
+        client
+    }
+}
+
+struct Client {
+    protocol: Option<String>,
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Client {
+    async fn says(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+
+    /// A message's type, or a close.
+    async fn hears(&mut self) -> String {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+                    return value["type"].as_str().unwrap().to_owned();
+                }
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return format!("{} {}", u16::from(frame.code), frame.reason);
+                }
+                Some(Ok(_)) => {}
+                gone => return format!("gone {gone:?}"),
+            }
+        }
+    }
+
+    /// Sends bytes past the WebSocket.
+    async fn sends_raw(&mut self, bytes: &[u8]) {
+        let MaybeTlsStream::Plain(stream) = self.socket.get_mut() else {
+            panic!("no TLS here")
+        };
+        stream.write_all(bytes).await.unwrap();
+    }
+}
+
+fn text(text: &str) -> Message {
+    Message::Text(text.into())
+}
+
+fn ended() -> Event {
+    Event::SessionEnded(SessionEnded {
+        session_id: session(1),
+        user_id: user(1),
+        device_id: DeviceId(uuid::Uuid::nil()),
+        reason: Reason::RevokedByAdmin,
+        replaced_by: None,
+    })
+}
+
+#[tokio::test]
+async fn each_credential_opens_and_the_subprotocol_is_optional() {
+    let server = Server::start().await;
+    let token = server.token();
+    let mut header = server.with_token(&token).await;
+    assert_eq!(header.hears().await, "welcome");
+    assert_eq!(header.protocol, None);
+    let offered = &[("sec-websocket-protocol", "other, sessionwire.v1")];
+    let mut first_message = server.connect("", offered).await;
+    assert_eq!(first_message.protocol.as_deref(), Some("sessionwire.v1"));
+    let auth = format!(r#"{{"type":"auth","token":"{token}"}}"#);
+    first_message.says(text(&auth)).await;
+    assert_eq!(first_message.hears().await, "welcome");
+    first_message.says(text(&auth)).await;
+    assert_eq!(first_message.hears().await, "4505 validation_failed");
+    *server.desk.ticket.lock() = Some(server.world.claims(1));
+    let mut ticket = server.connect("?ticket=t1", &[]).await;
+    assert_eq!(ticket.hears().await, "welcome");
+    let mut spent = server.connect("?ticket=t1", &[]).await;
+    assert_eq!(spent.hears().await, "4500 token_invalid");
+}
+
+#[tokio::test]
+async fn bad_credentials_are_closed_with_a_code_and_a_reason() {
+    let server = Server::start().await;
+    let mut old = server.world.claims(1);
+    old.exp = old.iat;
+    let expired = server.signer.sign(&old);
+    let mut foreign = server.world.claims(1);
+    foreign.aud = "somebody else".into();
+    for (token, close) in [
+        ("nonsense", "4500 token_invalid"),
+        (
+            Signer::new().sign(&server.world.claims(1)).as_str(),
+            "4500 token_invalid",
+        ),
+        (server.signer.sign(&foreign).as_str(), "4500 token_invalid"),
+        (expired.as_str(), "4001 token_expired"),
+    ] {
+        assert_eq!(server.with_token(token).await.hears().await, close);
+        let mut later = server.connect("", &[]).await;
+        let auth = format!(r#"{{"type":"auth","token":"{token}"}}"#);
+        later.says(text(&auth)).await;
+        assert_eq!(later.hears().await, close);
+    }
+    *server.desk.ticket.lock() = Some(old);
+    let mut late = server.connect("?ticket=t1", &[]).await;
+    assert_eq!(late.hears().await, "4001 token_expired");
+    let query = format!("?token={}", server.token());
+    let mut in_address = server.connect(&query, &[]).await;
+    assert_eq!(in_address.hears().await, "4500 token_missing");
+}
+
+#[tokio::test]
+async fn another_origin_is_refused_whatever_the_credential() {
+    let server = Server::start().await;
+    let bearer = format!("Bearer {}", server.token());
+    let own = format!("http://{}", server.address);
+    for (origin, heard) in [
+        ("https://evil.example", "4506 origin_not_allowed"),
+        (own.as_str(), "welcome"),
+    ] {
+        let headers = &[("origin", origin), ("authorization", bearer.as_str())];
+        assert_eq!(server.connect("", headers).await.hears().await, heard);
+    }
+}
+
+#[tokio::test]
+async fn frames_that_are_none_of_ours_are_closed() {
+    let server = Server::start().await;
+    // Frames with a mask of zeros: a text that is no UTF-8, and an opcode that does not exist.
+    let no_text: &[u8] = &[0x81, 0x81, 0, 0, 0, 0, 0xff];
+    let no_opcode: &[u8] = &[0x83, 0x80, 0, 0, 0, 0];
+    let long = "x".repeat(LIMIT + 1);
+    for authenticated in [true, false] {
+        for (message, raw, close) in [
+            (
+                Some(Message::Binary(vec![1].into())),
+                None,
+                "4505 validation_failed",
+            ),
+            (Some(text(&long)), None, "4507 too_large"),
+            (Some(text("hello")), None, "4505 validation_failed"),
+            (None, Some(no_text), "1007 invalid_utf8"),
+            (None, Some(no_opcode), "1002 protocol_error"),
+        ] {
+            let mut client = if authenticated {
+                server.welcomed().await
+            } else {
+                server.connect("", &[]).await
+            };
+            if let Some(message) = message {
+                client.says(message).await;
+            }
+            if let Some(raw) = raw {
+                client.sends_raw(raw).await;
+            }
+            assert_eq!(client.hears().await, close);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_is_told_and_closed_and_counted() {
+    let server = Server::start().await;
+    let mut client = server.welcomed().await;
+    let token = server.token();
+    let seq = server.world.commit([ended()]);
+    let settled = server.world.settle(seq).await;
+    assert_eq!(
+        (settled.connections.told, settled.connections.closed),
+        (1, 1)
+    );
+    assert_eq!(client.hears().await, "session.revoked");
+    assert_eq!(client.hears().await, "4501 revoked_by_admin");
+    let mut again = server.with_token(&token).await;
+    assert_eq!(again.hears().await, "session.revoked");
+    assert_eq!(again.hears().await, "4501 revoked_by_admin");
+}
+
+#[tokio::test]
+async fn what_a_client_asks_of_the_service_is_answered() {
+    let server = Server::start().await;
+    let mut client = server.welcomed().await;
+    client.says(text(r#"{"type":"activity"}"#)).await;
+    let answer = format!(
+        r#"{{"type":"takeover.answer","request_id":"{}","allow":true}}"#,
+        uuid::Uuid::nil()
+    );
+    client.says(text(&answer)).await;
+    assert_eq!(client.hears().await, "error");
+    client.says(text(r#"{"type":"ping"}"#)).await;
+    assert_eq!(client.hears().await, "pong");
+    assert_eq!(
+        *server.desk.asked.lock(),
+        ["presented", "activity", "answer"]
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_let_go() {
+    let server = Server::start().await;
+    let client = server.welcomed().await;
+    let body = "x".repeat(1_000_000);
+    // More than the kernel takes for a peer that reads nothing; the write waits, and is given up.
+    while server
+        .world
+        .node
+        .connections_of_session(session(1), user(1))
+        > 0
+    {
+        let notice = NoticeContent {
+            level: NoticeLevel::Info,
+            title: "title".into(),
+            body: body.clone(),
+            data: None,
+        };
+        let to = Audience::User(user(1));
+        let seq = server.world.commit([Event::NoticeSent { to, notice }]);
+        server.world.settle(seq).await;
+    }
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_is_forgotten() {
+    let server = Server::start().await;
+    let mut client = server.welcomed().await;
+    client.socket.close(None).await.unwrap();
+    while server
+        .world
+        .node
+        .connections_of_session(session(1), user(1))
+        > 0
+    {
+        tokio::task::yield_now().await;
+    }
+    // And one that goes without a word.
+    drop(server.welcomed().await);
+    while server
+        .world
+        .node
+        .connections_of_session(session(1), user(1))
+        > 0
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_a_problem() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = "GET /v1/socket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
