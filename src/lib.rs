@@ -15,4 +15,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod node;
+pub mod service;
 pub mod telemetry;
+pub mod transport;

@@ -1,0 +1,69 @@
+//! REST: JSON over HTTP, prefix `/v1`. A file per resource; a handler extracts, makes one call of the
+//! core, and answers.
+//!
+//! Read [`router`] first (the way of every request), then [`extract`] (what a request must be like),
+//! [`problem`] (how it is refused), [`receipt`] (what a change answers). It may not decide: rules are
+//! for `service`, and whether a token holds is for `node`.
+
+mod api_keys;
+mod context;
+mod docs;
+mod events;
+mod extract;
+mod groups;
+mod health;
+mod idempotency;
+mod me;
+mod members;
+mod notices;
+mod page;
+mod policies;
+mod presence;
+mod problem;
+mod receipt;
+mod revoke_all;
+mod router;
+mod schema;
+mod sessions;
+mod sign_in;
+mod signing_keys;
+mod specification;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::clock::{Clock, Entropy};
+use crate::node::Node;
+use crate::service::Core;
+
+pub use router::router;
+pub use specification::openapi;
+
+/// What REST stands on; cheap to clone.
+#[derive(Clone)]
+pub struct RestState {
+    /// The writing side.
+    pub core: Core,
+    /// The reading side.
+    pub node: Node,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// What the configuration says about it.
+    pub settings: Arc<RestSettings>,
+}
+
+/// What the configuration says about REST.
+#[derive(Clone, Debug)]
+pub struct RestSettings {
+    /// Origins whose pages may call, besides the server's own.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose word about a client's address is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// The longest body.
+    pub max_body_bytes: usize,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+}
