@@ -1,0 +1,219 @@
+//! Who asks, and may they: a signed-in user, an administrator, a service. It may not know what for.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use sessionwire_guard::Claims;
+
+use crate::domain::access::{Actor, InitiatingEntity, Scope};
+use crate::domain::error::Error;
+use crate::domain::id::ApiKeyId;
+use crate::domain::permission;
+use crate::domain::secret::Bearer;
+use crate::service::{Call, Mode, Power};
+use crate::transport::rest::RestState;
+use crate::transport::rest::context::Context;
+use crate::transport::rest::problem::Problem;
+
+/// What API keys begin with.
+const API_KEY_PREFIX: &str = "swk_";
+
+/// A caller that can make changing calls.
+pub(in crate::transport::rest) trait Who:
+    FromRequestParts<RestState, Rejection = Problem>
+{
+    /// How the caller's change goes to the core.
+    fn call(&self, mode: Mode) -> Call;
+}
+
+/// A user by the access token of a session.
+pub(in crate::transport::rest) struct SignedInUser {
+    pub(in crate::transport::rest) claims: Arc<Claims>,
+    context: Context,
+}
+
+/// The same, and the token may be stale.
+pub(in crate::transport::rest) struct SignedInUserStale(SignedInUser);
+
+/// Somebody with the permission `sessionwire:admin`, or a key with the scope `admin`.
+pub(in crate::transport::rest) struct Admin(Caller);
+
+/// An administrator, or a key with the scope `sessions`.
+pub(in crate::transport::rest) struct Scoped(Caller);
+
+struct Caller {
+    actor: Actor,
+    power: Power,
+    context: Context,
+}
+
+/// Whose credential a request brings.
+#[derive(Clone, Debug)]
+pub(in crate::transport::rest) enum Identity {
+    User(Arc<Claims>),
+    ApiKey(ApiKeyId, Arc<[Scope]>),
+}
+
+impl Identity {
+    pub(in crate::transport::rest) fn actor(&self) -> Actor {
+        match self {
+            Self::User(claims) => Actor::User(claims.sub),
+            Self::ApiKey(id, _) => Actor::ApiKey(*id),
+        }
+    }
+
+    /// What it may change for others; `None`: nothing.
+    pub(in crate::transport::rest) fn power(&self) -> Option<Power> {
+        match self {
+            Self::User(claims) => claims.allows(permission::ADMIN).then_some(Power::Full),
+            Self::ApiKey(_, scopes) if scopes.contains(&Scope::Admin) => Some(Power::Full),
+            Self::ApiKey(_, scopes) => scopes
+                .contains(&Scope::Sessions)
+                .then_some(Power::SparesAdministrators),
+        }
+    }
+}
+
+/// Whose credential the request brings; looked up once a request.
+pub(in crate::transport::rest) async fn identify(
+    parts: &mut Parts,
+    rest: &RestState,
+) -> Result<Identity, Problem> {
+    if let Some(known) = parts.extensions.get::<Identity>() {
+        return Ok(known.clone());
+    }
+    let token = bearer(&parts.headers)?;
+    let identity = if token.starts_with(API_KEY_PREFIX) {
+        let key = Bearer::new(token.to_owned());
+        let key = rest.core.authenticate_api_key(&key).await?;
+        Identity::ApiKey(key.id, key.scopes.into())
+    } else {
+        let claims = rest.node.check(token)?;
+        rest.core.note_presented(&claims).await?;
+        Identity::User(Arc::new(claims))
+    };
+    parts.extensions.insert(identity.clone());
+    Ok(identity)
+}
+
+/// The token of `Authorization: Bearer`. Two such headers are none that can be believed.
+fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let value = given.next().ok_or(Error::TokenMissing)?;
+    if given.next().is_some() {
+        return Err(Error::TokenInvalid);
+    }
+    let value = value.to_str().map_err(|_| Error::TokenInvalid)?;
+    match value.trim().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(Error::TokenMissing),
+    }
+}
+
+impl FromRequestParts<RestState> for SignedInUser {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let context = Context::from_request_parts(parts, rest).await?;
+        match identify(parts, rest).await? {
+            Identity::User(claims) => Ok(Self { claims, context }),
+            Identity::ApiKey(..) => {
+                Err(Error::Forbidden("this call is for a signed-in user").into())
+            }
+        }
+    }
+}
+
+impl FromRequestParts<RestState> for SignedInUserStale {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let context = Context::from_request_parts(parts, rest).await?;
+        let claims = rest.node.check_allowing_stale(bearer(&parts.headers)?)?;
+        rest.core.note_presented(&claims).await?;
+        let claims = Arc::new(claims);
+        Ok(Self(SignedInUser { claims, context }))
+    }
+}
+
+impl FromRequestParts<RestState> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, rest).await?;
+        match caller.power {
+            Power::Full => Ok(Self(caller)),
+            Power::SparesAdministrators => Err(forbidden()),
+        }
+    }
+}
+
+impl FromRequestParts<RestState> for Scoped {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        Caller::from_request_parts(parts, rest).await.map(Self)
+    }
+}
+
+impl Caller {
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let context = Context::from_request_parts(parts, rest).await?;
+        let identity = identify(parts, rest).await?;
+        Ok(Self {
+            actor: identity.actor(),
+            power: identity.power().ok_or_else(forbidden)?,
+            context,
+        })
+    }
+
+    fn call(&self, mode: Mode) -> Call {
+        Call {
+            cause: self.context.cause(self.actor, InitiatingEntity::Admin),
+            mode,
+            power: self.power,
+        }
+    }
+}
+
+fn forbidden() -> Problem {
+    Error::Forbidden("this call needs the permission `sessionwire:admin`, or an API key with the scope for it").into()
+}
+
+impl Who for Admin {
+    fn call(&self, mode: Mode) -> Call {
+        self.0.call(mode)
+    }
+}
+
+impl Who for Scoped {
+    fn call(&self, mode: Mode) -> Call {
+        self.0.call(mode)
+    }
+}
+
+impl Who for SignedInUser {
+    fn call(&self, mode: Mode) -> Call {
+        let actor = Actor::User(self.claims.sub);
+        Call {
+            cause: self.context.cause(actor, InitiatingEntity::User),
+            mode,
+            power: Power::Full,
+        }
+    }
+}
+
+impl Who for SignedInUserStale {
+    fn call(&self, mode: Mode) -> Call {
+        self.0.call(mode)
+    }
+}
+
+impl SignedInUserStale {
+    pub(in crate::transport::rest) fn claims(&self) -> &Claims {
+        &self.0.claims
+    }
+}

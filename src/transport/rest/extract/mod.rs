@@ -1,0 +1,16 @@
+//! What a request must be like before a handler sees it: its body, its query, the ids in its path,
+//! who asks. Everything that is not so is refused here, with a problem that says what to change.
+
+mod accept;
+mod body;
+mod caller;
+mod path;
+mod query;
+
+pub(super) use accept::accept_json;
+pub(super) use body::{Created, Json, NoBody, OptionalJson, given};
+pub(super) use caller::{
+    Admin, Identity, Scoped, SignedInUser, SignedInUserStale, Who, identify,
+};
+pub(super) use path::Id;
+pub(super) use query::{NoQuery, Query, is_dry_run};
