@@ -1,0 +1,227 @@
+//! Sessions of everybody: `/v1/sessions`, and those of one user.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::RestState;
+use super::context::Context;
+use super::extract::{Id, Json, NoQuery, Query, Scoped, Who};
+use super::page::{ListBody, page};
+use super::problem::Problem;
+use super::receipt::{ChangeQuery, Changing, Outcome, ReceiptBody};
+use super::schema;
+use super::sign_in::{DeviceBody, PendingBody, SignedInBody, answer};
+use crate::domain::Reason;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{DeviceId, SessionId, UserId};
+use crate::domain::session::Session;
+use crate::service::{Mode, SessionFilter};
+
+/// Whether a session lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SessionState {
+    Live,
+    Ended,
+}
+
+impl SessionState {
+    pub(super) fn is_live(self) -> bool {
+        self == Self::Live
+    }
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(super) struct SessionBody {
+    #[schema(value_type = Uuid)]
+    id: SessionId,
+    #[schema(value_type = Uuid)]
+    user_id: UserId,
+    device: DeviceBody,
+    state: SessionState,
+    #[schema(schema_with = schema::timestamp)]
+    created_at: Timestamp,
+    /// When the person last used it.
+    #[schema(schema_with = schema::timestamp)]
+    last_active_at: Timestamp,
+    /// When it ends by itself.
+    #[schema(schema_with = schema::timestamp)]
+    expires_at: Timestamp,
+    /// The address that signed in.
+    ip: Option<String>,
+    /// The program that signed in.
+    user_agent: Option<String>,
+    /// Open sockets of it.
+    connections: u32,
+    /// Whether it is the one that asks; in one's own sessions only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    current: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::timestamp)]
+    ended_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::reason)]
+    reason: Option<Reason>,
+}
+
+impl SessionBody {
+    /// As it is now: past its expiry a session counts as ended, swept or not.
+    pub(super) fn of(session: Session, rest: &RestState) -> Self {
+        let (ended_at, reason) = ending(&session, rest.clock.now()).unzip();
+        let state = if ended_at.is_some() {
+            SessionState::Ended
+        } else {
+            SessionState::Live
+        };
+        Self {
+            id: session.id,
+            user_id: session.user_id,
+            state,
+            created_at: session.created_at,
+            last_active_at: session.last_active_at,
+            expires_at: session.expires_at,
+            connections: rest
+                .node
+                .connections_of_session(session.id, session.user_id),
+            current: None,
+            ended_at,
+            reason,
+            ip: session.address,
+            user_agent: session.user_agent,
+            device: session.device.into(),
+        }
+    }
+
+    /// The same, to its own user.
+    pub(super) fn told_to(mut self, asking: SessionId) -> Self {
+        self.current = Some(self.id == asking);
+        self
+    }
+}
+
+/// When and why a session ended, if it did.
+fn ending(session: &Session, now: Timestamp) -> Option<(Timestamp, Reason)> {
+    match &session.end {
+        Some(end) => Some((end.at, end.reason)),
+        None if session.is_live(now) => None,
+        None => Some((session.expires_at, session.expiry_reason())),
+    }
+}
+
+/// Which sessions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SessionsQuery {
+    /// Of this user.
+    #[param(value_type = Option<Uuid>)]
+    user_id: Option<UserId>,
+    /// On this device.
+    #[param(value_type = Option<Uuid>)]
+    device_id: Option<DeviceId>,
+    /// In this state; in either unless given.
+    #[param(inline)]
+    state: Option<SessionState>,
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// Where the last page ended: its `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// On which device a user is signed in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewSession)]
+struct NewSessionBody {
+    device: DeviceBody,
+    /// For the longer pair of lifetimes in the policy.
+    #[serde(default)]
+    remember_me: bool,
+}
+
+pub(super) fn routes() -> OpenApiRouter<RestState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_sessions))
+        .routes(routes!(end_session))
+        .routes(routes!(start_session, end_user_sessions))
+}
+
+/// List sessions
+#[utoipa::path(get, path = "/v1/sessions", params(SessionsQuery),
+    responses((status = 200, description = "A page of sessions", body = ListBody<SessionBody>)))]
+async fn list_sessions(
+    State(rest): State<RestState>,
+    _: Scoped,
+    Query(query): Query<SessionsQuery>,
+) -> Result<Json<ListBody<SessionBody>>, Problem> {
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let filter = SessionFilter {
+        user_id: query.user_id,
+        device_id: query.device_id,
+        live: query.state.map(SessionState::is_live),
+    };
+    let sessions = rest.core.list_sessions(filter, page).await?;
+    Ok(Json(ListBody::of(sessions, |session| {
+        SessionBody::of(session, &rest)
+    })))
+}
+
+/// End a session
+///
+/// With the reason `revoked_by_admin`.
+#[utoipa::path(delete, path = "/v1/sessions/{id}", params(("id" = Uuid, Path), ChangeQuery),
+    responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
+async fn end_session(
+    State(rest): State<RestState>,
+    Changing { call, settling, .. }: Changing<Scoped>,
+    Id(id): Id<SessionId>,
+) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
+    let done = rest.core.end_session(&call, id).await?;
+    Ok(Json(settling.receipt(&rest, done.effect).await))
+}
+
+/// End every session of a user
+#[utoipa::path(delete, path = "/v1/users/{id}/sessions", params(("id" = Uuid, Path), ChangeQuery),
+    responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
+async fn end_user_sessions(
+    State(rest): State<RestState>,
+    Changing { call, settling, .. }: Changing<Scoped>,
+    Id(id): Id<UserId>,
+) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
+    let done = rest.core.end_user_sessions(&call, id).await?;
+    Ok(Json(settling.receipt(&rest, done.effect).await))
+}
+
+/// Sign a user in
+///
+/// For a back end that has proved who its user is.
+#[utoipa::path(post, path = "/v1/users/{id}/sessions", params(("id" = Uuid, Path)),
+    request_body = NewSessionBody, responses(
+    (status = 201, description = "Signed in", body = SignedInBody),
+    (status = 202, description = "The devices in the way are being asked", body = PendingBody)))]
+async fn start_session(
+    State(rest): State<RestState>,
+    caller: Scoped,
+    context: Context,
+    Id(id): Id<UserId>,
+    _: NoQuery,
+    Json(body): Json<NewSessionBody>,
+) -> Result<Response, Problem> {
+    let (call, device) = (caller.call(Mode::Commit), body.device.read()?);
+    let origin = context.origin();
+    let signed_in = rest
+        .core
+        .start_session(&call, id, device, body.remember_me, &origin)
+        .await?;
+    Ok(answer(signed_in, StatusCode::CREATED))
+}

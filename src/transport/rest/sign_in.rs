@@ -1,0 +1,259 @@
+//! Coming in: signing in, taking over a seat, asking for one, refreshing. For anyone.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::RestState;
+use super::context::Context;
+use super::extract::{Json, NoQuery};
+use super::problem::{Problem, ProblemBody};
+use super::schema;
+use super::users::UserBody;
+use crate::domain::clock::Timestamp;
+use crate::domain::device::{Device, Platform};
+use crate::domain::error::Error;
+use crate::domain::id::{DeviceId, SessionId, TakeoverRequestId};
+use crate::domain::secret::{Bearer, Password};
+use crate::domain::text::{NAME_CHARS_MAX, check_line, check_password_size};
+use crate::service::{SignIn, SignInAnswer, SignedIn};
+
+/// A device as its user names it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Device)]
+pub(super) struct DeviceBody {
+    /// Any UUID; the client makes it once and keeps it.
+    #[schema(value_type = Uuid)]
+    pub(super) id: DeviceId,
+    /// A name that a person recognises.
+    #[schema(example = "Maryo's iPad")]
+    pub(super) name: String,
+    #[schema(schema_with = schema::platform)]
+    pub(super) platform: Platform,
+}
+
+impl From<Device> for DeviceBody {
+    fn from(device: Device) -> Self {
+        Self {
+            id: device.id,
+            name: device.name,
+            platform: device.platform,
+        }
+    }
+}
+
+impl DeviceBody {
+    pub(super) fn read(self) -> Result<Device, Error> {
+        let device = Device {
+            id: self.id,
+            name: self.name,
+            platform: self.platform,
+        };
+        device.check().map(|()| device)
+    }
+}
+
+/// Who signs in, on which device.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SignIn)]
+struct SignInBody {
+    #[schema(example = "maryo")]
+    username: String,
+    password: String,
+    device: DeviceBody,
+    /// For the longer pair of lifetimes in the policy.
+    #[serde(default)]
+    remember_me: bool,
+}
+
+impl SignInBody {
+    /// Sizes are looked at before anybody is looked up.
+    fn read(self) -> Result<SignIn, Error> {
+        check_line("username", &self.username, NAME_CHARS_MAX)?;
+        check_password_size("password", &self.password)?;
+        Ok(SignIn {
+            username: self.username,
+            password: Password::new(self.password),
+            device: self.device.read()?,
+            remember_me: self.remember_me,
+        })
+    }
+}
+
+/// The token of a refusal that can be taken over.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Takeover)]
+struct TakeoverBody {
+    takeover_token: String,
+}
+
+/// The token of an open question.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SignInRequest)]
+struct RequestBody {
+    request_token: String,
+}
+
+/// The newest refresh token of a session.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Refresh)]
+struct RefreshBody {
+    refresh_token: String,
+}
+
+/// A session and its tokens.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedIn)]
+pub(super) struct SignedInBody {
+    #[schema(value_type = Uuid)]
+    session_id: SessionId,
+    /// Goes into `Authorization: Bearer`.
+    access_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until the access token runs out.
+    #[schema(example = 300)]
+    expires_in: u64,
+    /// Good for one refresh.
+    refresh_token: String,
+    user: UserBody,
+    device: DeviceBody,
+}
+
+impl From<SignedIn> for SignedInBody {
+    fn from(signed_in: SignedIn) -> Self {
+        Self {
+            session_id: signed_in.session.id,
+            access_token: signed_in.access_token,
+            token_type: "Bearer",
+            expires_in: signed_in.expires_in_s,
+            refresh_token: signed_in.refresh_token.expose().to_owned(),
+            user: signed_in.user.into(),
+            device: signed_in.session.device.into(),
+        }
+    }
+}
+
+/// The devices in the way are being asked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignInPending)]
+pub(super) struct PendingBody {
+    /// What those devices see of it.
+    #[schema(value_type = Uuid)]
+    request_id: TakeoverRequestId,
+    /// To ask for the answer with.
+    request_token: String,
+    #[schema(schema_with = schema::timestamp)]
+    expires_at: Timestamp,
+    /// How long to wait before asking.
+    poll_after_ms: u64,
+}
+
+/// The answer to a sign-in: tokens with this status, or 202 while devices are being asked.
+pub(super) fn answer(answer: SignInAnswer, status: StatusCode) -> Response {
+    match answer {
+        SignInAnswer::SignedIn(signed_in) => {
+            (status, Json(SignedInBody::from(*signed_in))).into_response()
+        }
+        SignInAnswer::Pending {
+            request_id,
+            request_token,
+            expires_at,
+            poll_after_ms,
+        } => {
+            let pending = PendingBody {
+                request_id,
+                request_token: request_token.expose().to_owned(),
+                expires_at,
+                poll_after_ms,
+            };
+            (StatusCode::ACCEPTED, Json(pending)).into_response()
+        }
+    }
+}
+
+pub(super) fn routes() -> OpenApiRouter<RestState> {
+    OpenApiRouter::new()
+        .routes(routes!(sign_in))
+        .routes(routes!(take_over))
+        .routes(routes!(poll_request))
+        .routes(routes!(refresh_token))
+}
+
+/// Sign in
+///
+/// The same device of the same user signing in again replaces that device's session.
+#[utoipa::path(post, path = "/v1/sign-in", request_body = SignInBody, responses(
+    (status = 200, description = "Signed in", body = SignedInBody),
+    (status = 202, description = "The devices in the way are being asked", body = PendingBody),
+    (status = 401, description = "Wrong name or password", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "No seat is free; with a `takeover_token` where one may be taken", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")))]
+async fn sign_in(
+    State(rest): State<RestState>,
+    context: Context,
+    _: NoQuery,
+    Json(body): Json<SignInBody>,
+) -> Result<Response, Problem> {
+    let signed_in = rest.core.sign_in(body.read()?, &context.origin()).await?;
+    Ok(answer(signed_in, StatusCode::OK))
+}
+
+/// Take over the oldest seat
+///
+/// With the `takeover_token` of a refusal: single use, two minutes.
+#[utoipa::path(post, path = "/v1/sign-in/takeover", request_body = TakeoverBody,
+    responses((status = 200, description = "Signed in", body = SignedInBody)))]
+async fn take_over(
+    State(rest): State<RestState>,
+    context: Context,
+    _: NoQuery,
+    Json(body): Json<TakeoverBody>,
+) -> Result<Response, Problem> {
+    let token = Bearer::new(body.takeover_token);
+    let signed_in = rest.core.take_over(&token, &context.origin()).await?;
+    Ok(answer(signed_in, StatusCode::OK))
+}
+
+/// Ask whether the devices in the way have answered
+#[utoipa::path(post, path = "/v1/sign-in/requests", request_body = RequestBody, responses(
+    (status = 200, description = "Allowed: signed in", body = SignedInBody),
+    (status = 202, description = "Nobody has answered yet", body = PendingBody),
+    (status = 403, description = "Denied", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 410, description = "Nobody answered in time; with a `takeover_token`", body = ProblemBody, content_type = "application/problem+json")))]
+async fn poll_request(
+    State(rest): State<RestState>,
+    _: NoQuery,
+    Json(body): Json<RequestBody>,
+) -> Result<Response, Problem> {
+    let token = Bearer::new(body.request_token);
+    let signed_in = rest.core.poll_request(&token).await?;
+    Ok(answer(signed_in, StatusCode::OK))
+}
+
+/// Refresh the tokens of a session
+///
+/// A refresh token is good once; use the new one from then on.
+#[utoipa::path(post, path = "/v1/token/refresh", request_body = RefreshBody, responses(
+    (status = 200, description = "New tokens", body = SignedInBody),
+    (status = 401, description = "The session has ended, or the token is not valid", body = ProblemBody, content_type = "application/problem+json")))]
+async fn refresh_token(
+    State(rest): State<RestState>,
+    context: Context,
+    _: NoQuery,
+    Json(body): Json<RefreshBody>,
+) -> Result<Json<SignedInBody>, Problem> {
+    let token = Bearer::new(body.refresh_token);
+    let signed_in = rest.core.refresh(&token, &context.origin()).await?;
+    Ok(Json(signed_in.into()))
+}
