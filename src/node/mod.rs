@@ -1,5 +1,11 @@
 //! A stand-in with the signatures of the reading side, until it is merged.
-#![allow(missing_docs, clippy::all, clippy::pedantic, clippy::allow_attributes, clippy::allow_attributes_without_reason)]
+#![allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason
+)]
 
 use std::time::Duration;
 

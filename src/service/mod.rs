@@ -1,5 +1,11 @@
 //! A stand-in with the signatures of the writing side, until it is merged.
-#![allow(missing_docs, clippy::all, clippy::pedantic, clippy::allow_attributes, clippy::allow_attributes_without_reason)]
+#![allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason
+)]
 
 use std::net::IpAddr;
 
@@ -179,7 +185,11 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn take_over(&self, _token: &Bearer, _origin: &Origin) -> Result<SignInAnswer, Error> {
+    pub async fn take_over(
+        &self,
+        _token: &Bearer,
+        _origin: &Origin,
+    ) -> Result<SignInAnswer, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -195,7 +205,14 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn change_password(&self, _call: &Call, _user: UserId, _keep: SessionId, _current: Password, _new: Password) -> Result<Done<()>, Error> {
+    pub async fn change_password(
+        &self,
+        _call: &Call,
+        _user: UserId,
+        _keep: SessionId,
+        _current: Password,
+        _new: Password,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -203,11 +220,21 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn sign_out_everywhere(&self, _call: &Call, _user: UserId, _except: Option<SessionId>) -> Result<Done<()>, Error> {
+    pub async fn sign_out_everywhere(
+        &self,
+        _call: &Call,
+        _user: UserId,
+        _except: Option<SessionId>,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn end_own_session(&self, _call: &Call, _user: UserId, _session: SessionId) -> Result<Done<()>, Error> {
+    pub async fn end_own_session(
+        &self,
+        _call: &Call,
+        _user: UserId,
+        _session: SessionId,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -215,7 +242,12 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn revoke_device(&self, _call: &Call, _user: UserId, _device: DeviceId) -> Result<Done<()>, Error> {
+    pub async fn revoke_device(
+        &self,
+        _call: &Call,
+        _user: UserId,
+        _device: DeviceId,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -235,7 +267,13 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn answer_takeover(&self, _request: TakeoverRequestId, _session: SessionId, _allow: bool, _origin: &Origin) -> Result<(), Error> {
+    pub async fn answer_takeover(
+        &self,
+        _request: TakeoverRequestId,
+        _session: SessionId,
+        _allow: bool,
+        _origin: &Origin,
+    ) -> Result<(), Error> {
         Err(Error::CannotDecide)
     }
 
@@ -243,7 +281,11 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn list_users(&self, _search: Option<&str>, _page: Page) -> Result<Slice<UserView>, Error> {
+    pub async fn list_users(
+        &self,
+        _search: Option<&str>,
+        _page: Page,
+    ) -> Result<Slice<UserView>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -251,7 +293,12 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn update_user(&self, _call: &Call, _id: UserId, _patch: UserPatch) -> Result<Done<UserView>, Error> {
+    pub async fn update_user(
+        &self,
+        _call: &Call,
+        _id: UserId,
+        _patch: UserPatch,
+    ) -> Result<Done<UserView>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -267,7 +314,11 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn list_groups(&self, _search: Option<&str>, _page: Page) -> Result<Slice<GroupView>, Error> {
+    pub async fn list_groups(
+        &self,
+        _search: Option<&str>,
+        _page: Page,
+    ) -> Result<Slice<GroupView>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -275,11 +326,20 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn create_group(&self, _call: &Call, _new: NewGroup) -> Result<Done<GroupView>, Error> {
+    pub async fn create_group(
+        &self,
+        _call: &Call,
+        _new: NewGroup,
+    ) -> Result<Done<GroupView>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn update_group(&self, _call: &Call, _id: GroupId, _patch: GroupPatch) -> Result<Done<GroupView>, Error> {
+    pub async fn update_group(
+        &self,
+        _call: &Call,
+        _id: GroupId,
+        _patch: GroupPatch,
+    ) -> Result<Done<GroupView>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -287,27 +347,56 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn set_permissions(&self, _call: &Call, _id: GroupId, _permissions: Vec<String>) -> Result<Done<GroupView>, Error> {
+    pub async fn set_permissions(
+        &self,
+        _call: &Call,
+        _id: GroupId,
+        _permissions: Vec<String>,
+    ) -> Result<Done<GroupView>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn list_members(&self, _group: GroupId, _page: Page) -> Result<Slice<UserView>, Error> {
+    pub async fn list_members(
+        &self,
+        _group: GroupId,
+        _page: Page,
+    ) -> Result<Slice<UserView>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn add_member(&self, _call: &Call, _group: GroupId, _user: UserId) -> Result<Done<()>, Error> {
+    pub async fn add_member(
+        &self,
+        _call: &Call,
+        _group: GroupId,
+        _user: UserId,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn remove_member(&self, _call: &Call, _group: GroupId, _user: UserId) -> Result<Done<()>, Error> {
+    pub async fn remove_member(
+        &self,
+        _call: &Call,
+        _group: GroupId,
+        _user: UserId,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn change_members(&self, _call: &Call, _group: GroupId, _add: Vec<UserId>, _remove: Vec<UserId>) -> Result<Done<MembersChanged>, Error> {
+    pub async fn change_members(
+        &self,
+        _call: &Call,
+        _group: GroupId,
+        _add: Vec<UserId>,
+        _remove: Vec<UserId>,
+    ) -> Result<Done<MembersChanged>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn list_sessions(&self, _filter: SessionFilter, _page: Page) -> Result<Slice<Session>, Error> {
+    pub async fn list_sessions(
+        &self,
+        _filter: SessionFilter,
+        _page: Page,
+    ) -> Result<Slice<Session>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -319,11 +408,23 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn start_session(&self, _call: &Call, _user: UserId, _device: Device, _remember_me: bool, _origin: &Origin) -> Result<SignInAnswer, Error> {
+    pub async fn start_session(
+        &self,
+        _call: &Call,
+        _user: UserId,
+        _device: Device,
+        _remember_me: bool,
+        _origin: &Origin,
+    ) -> Result<SignInAnswer, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn send_notice(&self, _call: &Call, _to: NoticeTarget, _content: NoticeContent) -> Result<Done<()>, Error> {
+    pub async fn send_notice(
+        &self,
+        _call: &Call,
+        _to: NoticeTarget,
+        _content: NoticeContent,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
@@ -335,19 +436,36 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn put_policy(&self, _call: &Call, _scope: PolicyScope, _policy: Policy) -> Result<Done<()>, Error> {
+    pub async fn put_policy(
+        &self,
+        _call: &Call,
+        _scope: PolicyScope,
+        _policy: Policy,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn remove_policy(&self, _call: &Call, _scope: PolicyScope) -> Result<Done<()>, Error> {
+    pub async fn remove_policy(
+        &self,
+        _call: &Call,
+        _scope: PolicyScope,
+    ) -> Result<Done<()>, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn list_events(&self, _query: EventQuery) -> Result<(Vec<AuditEntry>, Option<Seq>), Error> {
+    pub async fn list_events(
+        &self,
+        _query: EventQuery,
+    ) -> Result<(Vec<AuditEntry>, Option<Seq>), Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn create_api_key(&self, _call: &Call, _name: String, _scopes: Vec<Scope>) -> Result<(ApiKeyView, Bearer), Error> {
+    pub async fn create_api_key(
+        &self,
+        _call: &Call,
+        _name: String,
+        _scopes: Vec<Scope>,
+    ) -> Result<(ApiKeyView, Bearer), Error> {
         Err(Error::CannotDecide)
     }
 
@@ -379,11 +497,22 @@ impl Core {
         Err(Error::CannotDecide)
     }
 
-    pub async fn begin_idempotent(&self, _caller: &str, _path: &str, _key: &str, _body: &[u8]) -> Result<Idempotent, Error> {
+    pub async fn begin_idempotent(
+        &self,
+        _caller: &str,
+        _path: &str,
+        _key: &str,
+        _body: &[u8],
+    ) -> Result<Idempotent, Error> {
         Err(Error::CannotDecide)
     }
 
-    pub async fn finish_idempotent(&self, _ticket: IdempotencyTicket, _status: u16, _body: &str) -> Result<(), Error> {
+    pub async fn finish_idempotent(
+        &self,
+        _ticket: IdempotencyTicket,
+        _status: u16,
+        _body: &str,
+    ) -> Result<(), Error> {
         Err(Error::CannotDecide)
     }
 }

@@ -4,3 +4,5 @@
 
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod openapi;

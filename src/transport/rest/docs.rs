@@ -21,9 +21,15 @@ const CACHE: &str = "no-cache";
 pub(super) fn routes() -> Router<RestState> {
     let document = Bytes::from(serde_json::to_vec(&openapi()).unwrap_or_default());
     Router::new()
-        .route("/openapi.json", get(async move || file("application/json", document)))
+        .route(
+            "/openapi.json",
+            get(async move || file("application/json", document)),
+        )
         .route("/docs", get(page))
-        .route("/docs/docs.js", get(async || file("text/javascript", SCRIPT)))
+        .route(
+            "/docs/docs.js",
+            get(async || file("text/javascript", SCRIPT)),
+        )
         .route("/docs/docs.css", get(async || file("text/css", STYLE)))
 }
 

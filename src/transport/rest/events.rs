@@ -3,10 +3,9 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::RestState;
 use super::extract::{Admin, Json, Query};
@@ -95,7 +94,7 @@ fn type_and_data(event: &Event) -> Result<(String, Value), Error> {
 }
 
 /// Which events.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct EventsQuery {
@@ -117,7 +116,9 @@ struct EventsQuery {
 impl EventsQuery {
     fn read(self) -> Result<EventQuery, Problem> {
         let after = match (self.after, self.cursor.as_deref()) {
-            (Some(_), Some(_)) => return Err(Problem::invalid("send `after` or `cursor`, not both")),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid("send `after` or `cursor`, not both"));
+            }
             (Some(after), None) => after,
             (None, Some(cursor)) => number_of(cursor)?,
             (None, None) => 0,
@@ -159,6 +160,8 @@ async fn list_events(
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::domain::event::LogEntry;
     use crate::domain::id::GroupId;
@@ -208,6 +211,9 @@ mod tests {
     #[test]
     fn an_event_without_data_has_an_empty_object() {
         let (kind, data) = type_and_data(&Event::RevokedAll {}).unwrap();
-        assert_eq!((kind.as_str(), data), ("sessions.revoked_all", serde_json::json!({})));
+        assert_eq!(
+            (kind.as_str(), data),
+            ("sessions.revoked_all", serde_json::json!({}))
+        );
     }
 }

@@ -2,10 +2,9 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::RestState;
 use super::extract::{Admin, Created, Id, Json, NoQuery, Query, Who, given};
@@ -94,7 +93,7 @@ struct DeletedBody {
 }
 
 /// Which groups.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct GroupsQuery {
@@ -141,7 +140,10 @@ async fn create_group(
         permissions: body.permissions,
         priority: body.priority,
     };
-    let done = rest.core.create_group(&admin.call(Mode::Commit), new).await?;
+    let done = rest
+        .core
+        .create_group(&admin.call(Mode::Commit), new)
+        .await?;
     Ok(Created(done.value.into()))
 }
 
@@ -203,7 +205,10 @@ async fn set_permissions(
     Id(id): Id<GroupId>,
     Json(body): Json<PermissionsBody>,
 ) -> Result<Json<Outcome<Changed<GroupBody>>>, Problem> {
-    let done = rest.core.set_permissions(&call, id, body.permissions).await?;
+    let done = rest
+        .core
+        .set_permissions(&call, id, body.permissions)
+        .await?;
     let group = GroupBody::from(done.value);
     Ok(Json(settling.beside(&rest, done.effect, group).await))
 }

@@ -20,8 +20,7 @@ use crate::domain::error::Error;
 use crate::service::{IdempotencyTicket, Idempotent};
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-pub(super) const IDEMPOTENCY_REPLAYED: HeaderName =
-    HeaderName::from_static("idempotency-replayed");
+pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 const KEY_BYTES_MAX: usize = 255;
 
@@ -56,7 +55,11 @@ pub(super) async fn once(
     let body = Request::from_parts(parts.clone(), body);
     let body = Bytes::from_request(body, &rest).await.map_err(unread)?;
     let (caller, path) = (name_of(&identity), parts.uri.path());
-    match rest.core.begin_idempotent(&caller, path, &key, &body).await? {
+    match rest
+        .core
+        .begin_idempotent(&caller, path, &key, &body)
+        .await?
+    {
         Idempotent::Replay { status, body } => Ok(replay(status, body)),
         Idempotent::Fresh(ticket) => {
             let request = Request::from_parts(parts, Body::from(body));
@@ -76,8 +79,8 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     let key = value.to_str().unwrap_or_default();
-    let fits = (1..=KEY_BYTES_MAX).contains(&key.len())
-        && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits =
+        (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
     if given.next().is_some() || !fits {
         return Err(Problem::invalid(format!(
             "`Idempotency-Key` must be one text of 1 to {KEY_BYTES_MAX} visible ASCII characters"
@@ -102,13 +105,12 @@ async fn first(
     request: Request,
 ) -> Response {
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let response =
-        answered.unwrap_or_else(|_| Problem::from(Error::internal("a handler panicked")).into_response());
+    let response = answered
+        .unwrap_or_else(|_| Problem::from(Error::internal("a handler panicked")).into_response());
     let (parts, body) = render(response, context.request_id()).into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let status = parts.status.as_u16();
-    let kept = rest.core.finish_idempotent(ticket, status, &without_secrets(&body));
-    if let Err(error) = kept.await {
+    let (status, kept) = (parts.status.as_u16(), without_secrets(&body));
+    if let Err(error) = rest.core.finish_idempotent(ticket, status, &kept).await {
         // The call itself is done, and its answer true.
         tracing::error!(request_id = context.request_id(), %error, "an answer could not be kept");
     }
@@ -166,7 +168,10 @@ mod tests {
     #[test]
     fn secrets_are_not_kept() {
         let answer = br#"{"id":"1","key":"swk_x","refresh_token":"r","device":{"name":"d"}}"#;
-        assert_eq!(without_secrets(answer), r#"{"device":{"name":"d"},"id":"1"}"#);
+        assert_eq!(
+            without_secrets(answer),
+            r#"{"device":{"name":"d"},"id":"1"}"#
+        );
         assert_eq!(without_secrets(b""), "");
     }
 

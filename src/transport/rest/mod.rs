@@ -10,6 +10,8 @@ mod context;
 mod docs;
 mod events;
 mod extract;
+#[cfg(test)]
+mod fixture;
 mod groups;
 mod health;
 mod idempotency;

@@ -6,7 +6,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::RestState;
 use super::extract::{Id, Json, Scoped};
@@ -154,6 +153,8 @@ mod tests {
         assert!(!notice("Title", "Body", json!("d".repeat(DATA_BYTES_MAX))));
         assert!(notice("Title", "Body", nested(32)));
         assert!(!notice("Title", "Body", nested(33)));
-        assert!(!is_fine(json!({ "level": "loud", "title": "T", "body": "B" })));
+        assert!(!is_fine(
+            json!({ "level": "loud", "title": "T", "body": "B" })
+        ));
     }
 }

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -17,7 +17,7 @@ const BY_ID: u8 = b'i';
 const BY_NUMBER: u8 = b'n';
 
 /// The members of a query that every list takes.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
@@ -139,7 +139,10 @@ mod tests {
     fn what_is_no_cursor_of_the_list_is_refused() {
         let of_another_list = cursor_at_number(1);
         for wrong in ["", "x", "!", "aWFi", &of_another_list] {
-            assert!(query(None, Some(wrong.to_owned())).page().is_err(), "{wrong}");
+            assert!(
+                query(None, Some(wrong.to_owned())).page().is_err(),
+                "{wrong}"
+            );
         }
         assert!(number_of(&cursor_at_id(Uuid::nil())).is_err());
     }

@@ -108,25 +108,24 @@ struct ScopedPolicyBody {
 
 /// For whom a policy is.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", content = "id", rename_all = "snake_case")]
 #[schema(as = PolicyScope)]
-enum ScopeBody {
-    /// Everybody who has no other.
-    Default,
-    /// The members of a group.
-    Group(#[schema(value_type = Uuid)] GroupId),
-    /// One user.
-    User(#[schema(value_type = Uuid)] UserId),
+struct ScopeBody {
+    #[serde(rename = "type")]
+    #[schema(schema_with = schema::policy_scope)]
+    kind: &'static str,
+    /// The group or user; null for everybody.
+    id: Option<Uuid>,
 }
 
 impl From<PolicyView> for ScopedPolicyBody {
     fn from(view: PolicyView) -> Self {
+        let (kind, id) = match view.scope {
+            PolicyScope::Default => ("default", None),
+            PolicyScope::Group(id) => ("group", Some(id.0)),
+            PolicyScope::User(id) => ("user", Some(id.0)),
+        };
         Self {
-            scope: match view.scope {
-                PolicyScope::Default => ScopeBody::Default,
-                PolicyScope::Group(id) => ScopeBody::Group(id),
-                PolicyScope::User(id) => ScopeBody::User(id),
-            },
+            scope: ScopeBody { kind, id },
             policy: view.policy.into(),
         }
     }

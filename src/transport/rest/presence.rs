@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::RestState;
 use super::extract::{Json, Query, Scoped};
@@ -76,6 +75,8 @@ fn cut(mut present: Vec<Present>, limit: u32) -> ListBody<PresentBody> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn present(users: u128) -> Vec<Present> {

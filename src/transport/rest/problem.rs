@@ -255,3 +255,95 @@ fn retry_after(problem: &Problem) -> Option<u64> {
         Problem::Form(..) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use http::Request;
+    use serde_json::json;
+
+    use super::*;
+    use crate::transport::rest::fixture::{Answer, send};
+
+    async fn answer(error: fn() -> Error) -> Answer {
+        let routes = Router::new().route("/", get(async move || Problem::from(error())));
+        let request = Request::builder().header("x-request-id", "r-1").uri("/");
+        send(routes, request.body(Body::empty()).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn a_problem_says_what_and_why() {
+        let answer = answer(|| Error::SessionEnded(Reason::Superseded)).await;
+        assert_eq!(
+            answer.json(),
+            json!({
+                "type": "urn:sessionwire:error:session_ended",
+                "title": "Session ended",
+                "status": 401,
+                "detail": "the session has ended: You were signed out because you signed in on another device.",
+                "code": "session_ended",
+                "request_id": "r-1",
+                "reason": "superseded",
+            })
+        );
+        assert_eq!(
+            answer.header("www-authenticate"),
+            r#"Bearer realm="sessionwire", error="invalid_token", error_description="the session has ended""#
+        );
+    }
+
+    #[tokio::test]
+    async fn who_gave_no_token_is_told_the_scheme_only() {
+        let answer = answer(|| Error::TokenMissing).await;
+        assert_eq!(
+            answer.header("www-authenticate"),
+            r#"Bearer realm="sessionwire""#
+        );
+    }
+
+    #[tokio::test]
+    async fn at_the_limit_the_seats_are_named_and_may_be_taken_over() {
+        let answer = answer(|| Error::SessionLimitReached {
+            sessions: vec![SeatTaken {
+                device_name: "Maryo's iPad".to_owned(),
+                platform: Platform::Ios,
+                last_active_at: Timestamp::from_seconds(0),
+            }],
+            takeover_token: Some(Bearer::new("t".to_owned())),
+        })
+        .await;
+        let body = answer.json();
+        assert_eq!(
+            (answer.status.as_u16(), &body["takeover_token"]),
+            (409, &json!("t"))
+        );
+        assert_eq!(
+            body["sessions"],
+            json!([{ "device_name": "Maryo's iPad", "platform": "ios", "last_active_at": "1970-01-01T00:00:00.000Z" }])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_limit_says_when_to_come_back() {
+        let answer = answer(|| Error::RateLimited { retry_after_s: 6 }).await;
+        assert_eq!(answer.header("retry-after"), "6");
+    }
+
+    #[tokio::test]
+    async fn the_cause_of_a_fault_is_not_shown() {
+        let answer = answer(|| Error::internal("disk full: hunter2")).await;
+        assert_eq!(
+            answer.told(),
+            "500 internal: something went wrong here; it has been logged"
+        );
+    }
+
+    #[test]
+    fn every_401_has_a_challenge_and_nothing_else_has() {
+        for code in ErrorCode::ALL {
+            let is_401 = http_status(*code) == http::StatusCode::UNAUTHORIZED;
+            assert_eq!(challenge(*code).is_some(), is_401, "{}", code.as_str());
+        }
+    }
+}

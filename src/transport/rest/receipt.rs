@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use super::RestState;
 use super::context::Context;
@@ -24,7 +24,7 @@ const WAIT_MS_MAX: u32 = 10_000;
 const THIS_NODE: &str = "self";
 
 /// The members of a query that every changing call takes.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChangeQuery {
@@ -53,7 +53,7 @@ pub(super) struct Settling {
     wait: Duration,
 }
 
-impl<W: Who> FromRequestParts<RestState> for Changing<W> {
+impl<W: Who + Send> FromRequestParts<RestState> for Changing<W> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
@@ -148,7 +148,7 @@ pub(super) struct OwnReceipt {
     elapsed_ms: u64,
 }
 
-impl PartialSchema for ReceiptBody {
+impl utoipa::PartialSchema for ReceiptBody {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
         schema::receipt()
     }
@@ -235,9 +235,7 @@ fn preview(rest: &RestState, reach: &Reach) -> Preview {
         dry_run: true,
         users: reach.users.len() as u64,
         sessions: reach.sessions.len() as u64,
-        connections: rest
-            .node
-            .connections_reached(&reach.users, &reach.sessions),
+        connections: rest.node.connections_reached(&reach.users, &reach.sessions),
         tokens_until: reach.tokens_until,
     }
 }

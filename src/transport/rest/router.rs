@@ -105,11 +105,7 @@ pub fn router(rest: RestState) -> Router {
 }
 
 /// The layers that only some groups have.
-fn layered(
-    audience: Audience,
-    group: Router<RestState>,
-    rest: &RestState,
-) -> Router<RestState> {
+fn layered(audience: Audience, group: Router<RestState>, rest: &RestState) -> Router<RestState> {
     match audience {
         Audience::Operators => group,
         Audience::Anyone | Audience::SignedIn => group.route_layer(from_fn(accept_json)),
@@ -171,4 +167,134 @@ fn cors(origins: &[String]) -> CorsLayer {
             IDEMPOTENCY_REPLAYED,
         ])
         .max_age(CORS_MAX_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::{get, post};
+    use http::Request;
+
+    use super::*;
+    use crate::transport::rest::fixture::{Answer, frame, send, send_from};
+
+    fn routes() -> Router {
+        Router::new()
+            .route("/v1/things", get(async || "[]").post(async || "made"))
+            .route("/healthz", get(async || "alive"))
+            .route("/v1/slow", get(std::future::pending::<()>))
+            .route(
+                "/v1/broken",
+                post(async || -> &'static str { panic!("a test panics") }),
+            )
+    }
+
+    fn request(method: &str, path: &str) -> Request<Body> {
+        let request = Request::builder().method(method).uri(path);
+        request.body(Body::empty()).unwrap()
+    }
+
+    async fn ask(method: &str, path: &str) -> Answer {
+        send(routes(), request(method, path)).await
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_a_problem() {
+        let answer = ask("GET", "/v1/nothing").await;
+        assert_eq!(answer.told(), "404 not_found: there is no such path");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+
+    #[tokio::test]
+    async fn a_wrong_method_is_a_problem_that_names_the_right_ones() {
+        let answer = ask("DELETE", "/v1/things").await;
+        assert_eq!(answer.status, 405);
+        assert_eq!(answer.json()["code"], "method_not_allowed");
+        assert_eq!(answer.header("allow"), "GET,HEAD,POST");
+    }
+
+    #[tokio::test]
+    async fn head_is_get_without_its_body() {
+        let answer = ask("HEAD", "/v1/things").await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem() {
+        let answer = ask("POST", "/v1/broken").await;
+        assert_eq!(
+            answer.told(),
+            "500 internal: something went wrong here; it has been logged"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_may_take_so_long_only() {
+        let answer = ask("GET", "/v1/slow").await;
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.json()["code"], "cannot_decide");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+
+    #[tokio::test]
+    async fn every_answer_is_guarded_and_the_api_is_not_stored() {
+        for (path, cache) in [
+            ("/v1/things", "no-store"),
+            ("/v1/nothing", "no-store"),
+            ("/healthz", ""),
+        ] {
+            let answer = ask("GET", path).await;
+            assert_eq!(answer.header("cache-control"), cache, "{path}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            assert_eq!(answer.header("referrer-policy"), "no-referrer");
+            assert!(answer.header("content-security-policy").contains("'none'"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_has_an_id() {
+        let made = ask("GET", "/v1/nothing").await;
+        let id = made.header("x-request-id");
+        assert_eq!(uuid::Uuid::parse_str(id).unwrap().get_version_num(), 7);
+        assert_eq!(made.json()["request_id"], id);
+
+        let long = "i".repeat(129);
+        for (given, taken) in [("abc-1", true), ("a b", false), (long.as_str(), false)] {
+            let mut request = request("GET", "/v1/things");
+            let value = HeaderValue::from_str(given).unwrap();
+            request.headers_mut().insert(X_REQUEST_ID, value);
+            let answer = send(routes(), request).await;
+            assert_eq!(answer.header("x-request-id") == given, taken, "{given}");
+        }
+    }
+
+    async fn ask_from(origin: &'static str, allowed: &[&str], method: &str) -> Answer {
+        let mut request = request(method, "/v1/things");
+        let headers = request.headers_mut();
+        headers.insert("origin", HeaderValue::from_static(origin));
+        headers.insert(
+            "access-control-request-method",
+            HeaderValue::from_static("PUT"),
+        );
+        send_from(framed(routes(), &frame(allowed)), request).await
+    }
+
+    #[tokio::test]
+    async fn allowed_origins_are_told_so_and_no_others() {
+        const ALLOWED: &str = "access-control-allow-origin";
+        let app = "https://app.example.org";
+        assert_eq!(ask_from(app, &[app], "GET").await.header(ALLOWED), app);
+        let preflight = ask_from(app, &[app], "OPTIONS").await;
+        assert_eq!(preflight.header(ALLOWED), app);
+        assert!(
+            preflight
+                .header("access-control-allow-methods")
+                .contains("PUT")
+        );
+        let other = ask_from("https://other.example.org", &[app], "GET").await;
+        assert_eq!(other.header(ALLOWED), "");
+        let nobody = ask_from(app, &[], "GET").await;
+        assert_eq!(nobody.header(ALLOWED), "");
+        assert_eq!(nobody.header("vary"), "");
+    }
 }

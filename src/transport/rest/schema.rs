@@ -48,6 +48,10 @@ pub(super) fn user_status() -> Object {
     words("Whether the user may sign in.", ["active", "suspended"])
 }
 
+pub(super) fn policy_scope() -> Object {
+    words("For whom the policy is.", ["default", "group", "user"])
+}
+
 pub(super) fn count_by() -> Object {
     words("What the limit counts.", ["user", "platform"])
 }
@@ -114,7 +118,10 @@ fn nodes_reached() -> Object {
         vec![
             ("live", count("How many live.").into()),
             ("applied", count("How many of them have applied it.").into()),
-            ("late", late.description(Some("Those that have not.")).into()),
+            (
+                "late",
+                late.description(Some("Those that have not.")).into(),
+            ),
         ],
     )
 }

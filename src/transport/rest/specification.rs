@@ -76,7 +76,10 @@ fn components() -> Components {
         )
         .security_scheme(
             API_KEY,
-            bearer("swk_…", "The key of a service, with the scope for the call."),
+            bearer(
+                "swk_…",
+                "The key of a service, with the scope for the call.",
+            ),
         )
         .build()
 }
@@ -95,7 +98,7 @@ fn describe(part: &mut OpenApi, audience: Audience) {
     for item in part.paths.paths.values_mut() {
         if let (Audience::Administrators, Some(post)) = (audience, &mut item.post) {
             let parameters = post.parameters.get_or_insert_default();
-            parameters.push(idempotency_key());
+            parameters.push(idempotency_key().into());
         }
         for operation in operations(item) {
             operation.tags = Some(vec![audience.tag().to_owned()]);

@@ -145,9 +145,7 @@ fn refuse_nul(bytes: &[u8]) -> Result<(), Problem> {
     let value = serde_json::from_slice(bytes).map_err(|error| wrong(".", &error))?;
     match member_with_nul(&value) {
         None => Ok(()),
-        Some(member) => Err(Problem::invalid(format!(
-            "`{member}` must not contain NUL"
-        ))),
+        Some(member) => Err(Problem::invalid(format!("`{member}` must not contain NUL"))),
     }
 }
 
@@ -168,5 +166,162 @@ fn has_nul(value: &Value) -> bool {
             .iter()
             .any(|(name, value)| name.contains('\0') || has_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::{patch, post};
+    use http::Request;
+
+    use super::*;
+    use crate::transport::rest::fixture::{Answer, send};
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(default)]
+        count: u32,
+        inner: Option<Inner>,
+        data: Option<Value>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        name: String,
+    }
+
+    async fn take(Json(body): Json<Outer>) -> String {
+        let name = body.inner.map(|inner| inner.name).unwrap_or_default();
+        format!("{} {name} {}", body.count, body.data.is_some())
+    }
+
+    async fn ask(method: &str, path: &str, kind: &str, body: impl Into<Body>) -> Answer {
+        let routes = Router::new()
+            .route("/", post(take).patch(take))
+            .route("/optional", post(async |_: OptionalJson<Outer>| "fine"))
+            .route(
+                "/none",
+                patch(async |_: NoBody| "fine").post(async |_: NoBody| "fine"),
+            );
+        let request = Request::builder().method(method).uri(path);
+        let request = request
+            .header(CONTENT_TYPE, kind)
+            .body(body.into())
+            .unwrap();
+        send(routes, request).await
+    }
+
+    async fn told(body: impl Into<Body>) -> String {
+        ask("POST", "/", "application/json", body).await.told()
+    }
+
+    #[tokio::test]
+    async fn a_body_is_an_object_of_known_members() {
+        assert_eq!(
+            told(r#"{"count":2,"inner":{"name":"a"}}"#).await,
+            "200 2 a false"
+        );
+        for (body, detail) in [
+            ("", "the body must be a JSON object"),
+            ("[1]", "the body must be a JSON object"),
+            ("{", "EOF while parsing an object at line 1 column 1"),
+            ("{} {}", "trailing characters at line 1 column 4"),
+            (
+                r#"{"count":"2"}"#,
+                "`count`: invalid type: string \"2\", expected u32 at line 1 column 12",
+            ),
+            (
+                r#"{"count":-1}"#,
+                "`count`: invalid value: integer `-1`, expected u32 at line 1 column 11",
+            ),
+            (
+                r#"{"inner":{"name":7}}"#,
+                "`inner.name`: invalid type: integer `7`, expected a string at line 1 column 18",
+            ),
+            (
+                r#"{"inner":{}}"#,
+                "`inner`: missing field `name` at line 1 column 11",
+            ),
+            (
+                r#"{"other":1}"#,
+                "`other`: unknown field `other`, expected one of `count`, `inner`, `data` at line 1 column 8",
+            ),
+        ] {
+            assert_eq!(
+                told(body).await,
+                format!("400 validation_failed: {detail}"),
+                "{body}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn nul_is_refused_wherever_it_is() {
+        for (body, member) in [
+            (r#"{"inner":{"name":"a\u0000"}}"#, "inner"),
+            (r#"{"data":[{"a\u0000":1}]}"#, "data"),
+        ] {
+            let expected = format!("400 validation_failed: `{member}` must not contain NUL");
+            assert_eq!(told(body).await, expected, "{body}");
+        }
+        assert_eq!(
+            told(r#"{"inner":{"name":"\\u0000"}}"#).await,
+            r"200 0 \u0000 false"
+        );
+        assert!(
+            told("{\"inner\":{\"name\":\"\0\"}}")
+                .await
+                .starts_with("400")
+        );
+    }
+
+    #[tokio::test]
+    async fn bombs_are_refused() {
+        let nested = format!("{{\"data\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+        let expected = "400 validation_failed: `data`: recursion limit exceeded";
+        let answer = told(nested).await;
+        assert!(
+            answer.starts_with("400 validation_failed"),
+            "{expected}: {answer}"
+        );
+        assert_eq!(
+            told(format!("{{\"data\":\"{}\"}}", "d".repeat(1024))).await,
+            "413 too_large: the body is too large"
+        );
+        assert!(told(vec![b'{', 0xff, b'}']).await.starts_with("400"));
+    }
+
+    #[tokio::test]
+    async fn a_body_must_say_that_it_is_json() {
+        for (method, kind, status) in [
+            ("POST", "application/json", 200),
+            ("POST", "Application/JSON; charset=utf-8", 200),
+            ("POST", "text/plain", 415),
+            ("POST", "", 415),
+            ("POST", "application/merge-patch+json", 415),
+            ("PATCH", "application/merge-patch+json", 200),
+        ] {
+            let answer = ask(method, "/", kind, "{}").await;
+            assert_eq!(answer.status, status, "{method} {kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_be_left_out_may_be_left_out() {
+        for (path, kind, body, status) in [
+            ("/optional", "", "", 200),
+            ("/optional", "text/plain", "{}", 415),
+            ("/optional", "application/json", r#"{"count":1}"#, 200),
+            ("/none", "", "", 200),
+            ("/none", "application/json", "{}", 200),
+            ("/none", "application/json", r#"{"count":1}"#, 400),
+        ] {
+            let answer = ask("POST", path, kind, body).await;
+            assert_eq!(answer.status, status, "{path} {kind} {body}");
+        }
     }
 }

@@ -180,7 +180,10 @@ impl Caller {
 }
 
 fn forbidden() -> Problem {
-    Error::Forbidden("this call needs the permission `sessionwire:admin`, or an API key with the scope for it").into()
+    Error::Forbidden(
+        "this call needs the permission `sessionwire:admin`, or an API key with the scope for it",
+    )
+    .into()
 }
 
 impl Who for Admin {
@@ -215,5 +218,49 @@ impl Who for SignedInUserStale {
 impl SignedInUserStale {
     pub(in crate::transport::rest) fn claims(&self) -> &Claims {
         &self.0.claims
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn told(values: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        }
+        match bearer(&headers) {
+            Ok(token) => token.to_owned(),
+            Err(error) => error.code().as_str().to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_token_comes_once_and_as_bearer() {
+        assert_eq!(told(&["Bearer abc"]), "abc");
+        assert_eq!(told(&["bearer  abc "]), "abc");
+        assert_eq!(told(&[]), "token_missing");
+        assert_eq!(told(&["Basic abc"]), "token_missing");
+        assert_eq!(told(&["abc"]), "token_missing");
+        assert_eq!(told(&["Bearer abc", "Bearer abc"]), "token_invalid");
+    }
+
+    #[test]
+    fn a_key_may_what_its_scopes_say() {
+        let power =
+            |scopes: &[Scope]| Identity::ApiKey(ApiKeyId(uuid::Uuid::nil()), scopes.into()).power();
+        assert!(matches!(power(&[Scope::Admin]), Some(Power::Full)));
+        assert!(matches!(
+            power(&[Scope::Sessions, Scope::Admin]),
+            Some(Power::Full)
+        ));
+        assert!(matches!(
+            power(&[Scope::Sessions]),
+            Some(Power::SparesAdministrators)
+        ));
+        assert!(power(&[Scope::Feed, Scope::Verify]).is_none());
     }
 }

@@ -20,3 +20,37 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::Request;
+
+    use super::*;
+    use crate::domain::id::{GroupId, UserId};
+    use crate::transport::rest::fixture::send;
+
+    async fn told(path: &str) -> String {
+        let routes = Router::new()
+            .route("/{id}", get(async |Id(id): Id<UserId>| id.to_string()))
+            .route(
+                "/{id}/{user_id}",
+                get(async |Id((group, user)): Id<(GroupId, UserId)>| format!("{group} {user}")),
+            );
+        let request = Request::builder().uri(path).body(Body::empty());
+        send(routes, request.unwrap()).await.told()
+    }
+
+    #[tokio::test]
+    async fn what_is_no_id_names_nothing() {
+        let id = uuid::Uuid::from_u128(1);
+        assert_eq!(told(&format!("/{id}")).await, format!("200 {id}"));
+        assert_eq!(told(&format!("/{id}/{id}")).await, format!("200 {id} {id}"));
+        let nothing = "404 not_found: there is no such resource";
+        assert_eq!(told("/1").await, nothing);
+        assert_eq!(told("/%00").await, nothing);
+        assert_eq!(told(&format!("/{id}/x")).await, nothing);
+    }
+}
