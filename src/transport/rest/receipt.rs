@@ -118,6 +118,10 @@ pub(super) struct Preview {
 
 /// The result of a change of rights, and its receipt.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`changed` is the contract's word"
+)]
 pub(super) struct Changed<T> {
     #[serde(flatten)]
     result: T,

@@ -136,10 +136,6 @@ pub(super) fn framed(routes: Router, frame: &Frame) -> Router {
 }
 
 /// The panic itself was told on standard error when it happened.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the layer hands the panic over"
-)]
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     Problem::from(Error::internal("a handler panicked")).into_response()
 }

@@ -55,8 +55,10 @@ pub(super) struct SessionBody {
     #[schema(schema_with = schema::timestamp)]
     expires_at: Timestamp,
     /// The address that signed in.
+    #[schema(required)]
     ip: Option<String>,
     /// The program that signed in.
+    #[schema(required)]
     user_agent: Option<String>,
     /// Open sockets of it.
     connections: u32,
