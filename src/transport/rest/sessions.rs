@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::context::Context;
-use super::extract::{Id, Json, NoQuery, Query, Scoped, Who};
+use super::extract::{Id, Json, NoQuery, Query, Scoped, Who, object};
 use super::page::{ListBody, page};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changing, Outcome, ReceiptBody};
@@ -144,6 +144,7 @@ struct SessionsQuery {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewSession)]
 struct NewSessionBody {
+    #[serde(deserialize_with = "object")]
     device: DeviceBody,
     /// For the longer pair of lifetimes in the policy.
     #[serde(default)]

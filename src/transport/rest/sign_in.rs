@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::context::Context;
-use super::extract::{Json, NoQuery};
+use super::extract::{Json, NoQuery, object};
 use super::problem::{Problem, ProblemBody};
 use super::schema;
 use super::users::UserBody;
@@ -66,6 +66,7 @@ struct SignInBody {
     #[schema(example = "maryo")]
     username: String,
     password: String,
+    #[serde(deserialize_with = "object")]
     device: DeviceBody,
     /// For the longer pair of lifetimes in the policy.
     #[serde(default)]
