@@ -25,18 +25,24 @@ async fn the_predecessor_gets_the_current_one_and_never_a_second_branch() {
 async fn a_lost_answer_can_be_fetched_for_a_day_while_nothing_of_it_was_used() {
     let (server, who) = signed_in().await;
     let lost = SignedIn::read(&server.refresh(&who.refresh_token).await.body);
-    server.clock.advance(Duration::from_secs(3600));
+    server.advance(Duration::from_hours(1)).await;
     let fetched = server.refresh(&who.refresh_token).await;
     assert_eq!(fetched.status, 200, "{}", fetched.body);
     let fetched = SignedIn::read(&fetched.body);
     assert_eq!(fetched.refresh_token, lost.refresh_token);
     // Now an access token of it comes back, so the answer arrived: the old one is a copy.
-    assert_eq!(server.get("/v1/me", &fetched.access_token).await.status, 200);
+    assert_eq!(
+        server.get("/v1/me", &fetched.access_token).await.status,
+        200
+    );
     let reuse = server.refresh(&who.refresh_token).await;
     assert_eq!((reuse.status, reuse.code()), (401, "refresh_token_reused"));
     let me = server.get("/v1/me", &fetched.access_token).await;
     assert_eq!(me.body["reason"], "refresh_token_reused");
-    assert_eq!(server.refresh(&lost.refresh_token).await.code(), "refresh_token_reused");
+    assert_eq!(
+        server.refresh(&lost.refresh_token).await.code(),
+        "refresh_token_reused"
+    );
 }
 
 #[tokio::test]
@@ -47,8 +53,14 @@ async fn an_older_one_ends_the_session() {
     let third = SignedIn::read(&server.refresh(&second.refresh_token).await.body);
     let reuse = server.refresh(&who.refresh_token).await;
     assert_eq!((reuse.status, reuse.code()), (401, "refresh_token_reused"));
-    assert_eq!(socket.expect("session.revoked").await["reason"], "refresh_token_reused");
-    assert_eq!(server.get("/v1/me", &third.access_token).await.code(), "session_ended");
+    assert_eq!(
+        socket.expect("session.revoked").await["reason"],
+        "refresh_token_reused"
+    );
+    assert_eq!(
+        server.get("/v1/me", &third.access_token).await.code(),
+        "session_ended"
+    );
 }
 
 #[tokio::test]
@@ -64,13 +76,17 @@ async fn forged_and_foreign_ones_are_refused_and_end_nothing() {
     }
     assert_eq!(server.refresh(&who.refresh_token).await.status, 200);
     // Only refresh takes it.
-    assert_eq!(server.get("/v1/me", &who.refresh_token).await.code(), "token_invalid");
+    assert_eq!(
+        server.get("/v1/me", &who.refresh_token).await.code(),
+        "token_invalid"
+    );
 }
 
 #[tokio::test]
 async fn tabs_that_refresh_at_once_share_one_token() {
     let (server, who) = signed_in().await;
-    let answers = futures::future::join_all((0..20).map(|_| server.refresh(&who.refresh_token))).await;
+    let answers =
+        futures::future::join_all((0..20).map(|_| server.refresh(&who.refresh_token))).await;
     let tokens: std::collections::BTreeSet<String> = answers
         .iter()
         .map(|answer| {
@@ -92,14 +108,25 @@ async fn nothing_in_the_database_is_a_token() {
             bytes.extend(std::fs::read(path).unwrap());
         }
     }
-    let secrets = [&who.refresh_token, &refreshed.refresh_token, &refreshed.access_token, &server.key];
+    let secrets = [
+        &who.refresh_token,
+        &refreshed.refresh_token,
+        &refreshed.access_token,
+        &server.key,
+    ];
     for secret in secrets {
         let needle = secret.as_bytes();
         assert!(!bytes.windows(needle.len()).any(|window| window == needle));
     }
-    assert!(!bytes.windows(21).any(|window| window == b"correct horse battery"));
+    assert!(
+        !bytes
+            .windows(21)
+            .any(|window| window == b"correct horse battery")
+    );
     let mode = std::os::unix::fs::PermissionsExt::mode(
-        &std::fs::metadata(server.directory.path().join("sessionwire.key")).unwrap().permissions(),
+        &std::fs::metadata(server.directory.path().join("sessionwire.key"))
+            .unwrap()
+            .permissions(),
     );
     assert_eq!(mode & 0o777, 0o600);
 }

@@ -255,7 +255,7 @@ async fn sessions_end_of_idleness_and_of_age() {
     let mut socket = server.welcomed(&idle).await;
     let mut refresh_token = busy.refresh_token.clone();
     for _ in 0..4 {
-        server.clock.advance(Duration::from_secs(50 * 60));
+        server.advance(Duration::from_mins(50)).await;
         let answer = server.refresh(&refresh_token).await;
         if answer.status == 401 {
             assert_eq!(answer.body["reason"], "expired");
@@ -291,7 +291,7 @@ async fn a_sweeper_ends_what_nobody_asks_about_and_tells_the_socket() {
     server.policy(json!({ "idle_timeout_s": 120 })).await;
     let who = server.sign_in("anna", "laptop").await;
     let mut socket = server.welcomed(&who).await;
-    server.clock.advance(Duration::from_secs(121));
+    server.advance(Duration::from_secs(121)).await;
     loop {
         match socket.hear().await {
             crate::support::Heard::Message(message) if message["type"] == "session.revoked" => {
@@ -300,7 +300,7 @@ async fn a_sweeper_ends_what_nobody_asks_about_and_tells_the_socket() {
                 break;
             }
             crate::support::Heard::Message(message) => {
-                assert_eq!(message["type"], "token.expiring")
+                assert_eq!(message["type"], "token.expiring");
             }
             // The token ends with the session, so either may be first.
             crate::support::Heard::Close(code, _) => {
@@ -322,10 +322,10 @@ async fn activity_keeps_a_session_alive() {
     server.policy(json!({ "idle_timeout_s": 200 })).await;
     let who = server.sign_in("anna", "laptop").await;
     let mut socket = server.welcomed(&who).await;
-    server.clock.advance(Duration::from_secs(100));
+    server.advance(Duration::from_secs(100)).await;
     socket.say(json!({ "type": "activity" })).await;
     socket.expect_silence().await;
-    server.clock.advance(Duration::from_secs(150));
+    server.advance(Duration::from_secs(150)).await;
     let answer = server.refresh(&who.refresh_token).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }

@@ -114,6 +114,15 @@ impl Server {
         self.running.take().unwrap().await.unwrap();
     }
 
+    /// Sets the clock ahead, and waits until the node has seen the log again: a node that slept does
+    /// not decide before.
+    pub(crate) async fn advance(&self, by: std::time::Duration) {
+        self.clock.advance(by);
+        while !self.node.is_ready() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// A group.
     pub(crate) async fn group(&self, name: &str, permissions: &[&str]) -> String {
         let permissions = permissions.iter().map(|&p| p.to_owned()).collect();
