@@ -198,7 +198,7 @@ async fn a_watching_terminal_comes_back_by_itself() {
         }
     });
     let mut expect = async |kind: &str| loop {
-        let message = tokio::time::timeout(Duration::from_secs(60), lines.recv()).await;
+        let message = tokio::time::timeout(Duration::from_mins(1), lines.recv()).await;
         let message = message.expect("not heard in time").expect("watch ended");
         if message["type"] == kind {
             return message;

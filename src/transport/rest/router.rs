@@ -92,16 +92,16 @@ pub(super) fn groups() -> [(Audience, OpenApiRouter<RestState>); 4] {
     ]
 }
 
-/// REST as a whole. Serve it with connection info (`SocketAddr`), or no address is known. Routes merged
-/// in afterwards are outside its frame.
-pub fn router(rest: RestState) -> Router {
+/// REST as a whole, with the routes of sockets in the same frame. Serve it with connection info
+/// (`SocketAddr`), or no address is known.
+pub fn router(rest: RestState, sockets: Router) -> Router {
     let routes = groups()
         .into_iter()
         .fold(docs::routes(), |all, (audience, group)| {
             all.merge(layered(audience, group.into(), &rest))
         });
     let frame = Frame::from(&rest);
-    framed(routes.with_state(rest), &frame)
+    framed(routes.with_state(rest).merge(sockets), &frame)
 }
 
 /// The layers that only some groups have.
