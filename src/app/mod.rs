@@ -197,19 +197,21 @@ fn router(config: &Config, core: &Core, node: &Node, world: &World) -> axum::Rou
             max_frame_bytes: config.max_frame_bytes,
         }),
     };
-    rest::router(RestState {
-        core: core.clone(),
-        node: node.clone(),
-        clock: Arc::clone(&world.clock),
-        entropy: Arc::clone(&world.entropy),
-        settings: Arc::new(RestSettings {
-            allowed_origins: origins,
-            trusted_proxies: config.trusted_proxies.clone(),
-            max_body_bytes: config.max_body_bytes,
-            request_timeout: config.request_timeout,
-        }),
-    })
-    .merge(websocket::routes(sockets))
+    rest::router(
+        RestState {
+            core: core.clone(),
+            node: node.clone(),
+            clock: Arc::clone(&world.clock),
+            entropy: Arc::clone(&world.entropy),
+            settings: Arc::new(RestSettings {
+                allowed_origins: origins,
+                trusted_proxies: config.trusted_proxies.clone(),
+                max_body_bytes: config.max_body_bytes,
+                request_timeout: config.request_timeout,
+            }),
+        },
+        websocket::routes(sockets),
+    )
 }
 
 /// The metrics, on a listener of their own so that nobody exposes them by accident.

@@ -73,24 +73,23 @@ impl Close {
     /// Too many messages.
     pub const RATE_LIMITED: Self = Self::new(CloseCode::Limited, "rate_limited");
     /// Too many connections.
-    pub const CONNECTION_LIMIT: Self = Self::new(CloseCode::Limited, "connection_limit");
+    pub const CONNECTION_LIMIT: Self = Self::new(CloseCode::Limited, "rate_limited");
     /// Nothing was heard.
     pub const HEARTBEAT_MISSED: Self = Self::new(CloseCode::HeartbeatMissed, "heartbeat_missed");
     /// The server can't decide.
     pub const CANNOT_DECIDE: Self = Self::new(CloseCode::Unavailable, "cannot_decide");
     /// Nobody said who it is in time.
-    pub const NOT_AUTHENTICATED: Self = Self::new(CloseCode::NotAuthenticated, "token_missing");
+    pub const NOT_AUTHENTICATED: Self =
+        Self::new(CloseCode::NotAuthenticated, "not_authenticated_in_time");
     /// No valid token.
     pub const TOKEN_INVALID: Self = Self::new(CloseCode::TokenInvalid, "token_invalid");
-    /// No token where one has to be.
-    pub const TOKEN_MISSING: Self = Self::new(CloseCode::TokenInvalid, "token_missing");
     /// The client does not keep to the protocol.
-    pub const PROTOCOL_ERROR: Self = Self::new(CloseCode::ProtocolError, "validation_failed");
+    pub const PROTOCOL_ERROR: Self = Self::new(CloseCode::ProtocolError, "protocol_error");
     /// The origin may not connect.
     pub const ORIGIN_NOT_ALLOWED: Self =
         Self::new(CloseCode::OriginNotAllowed, "origin_not_allowed");
     /// A frame was too large.
-    pub const FRAME_TOO_LARGE: Self = Self::new(CloseCode::FrameTooLarge, "too_large");
+    pub const FRAME_TOO_LARGE: Self = Self::new(CloseCode::FrameTooLarge, "frame_too_large");
 
     const fn new(code: CloseCode, reason: &'static str) -> Self {
         Self { code, reason }

@@ -286,3 +286,90 @@ pub fn session_revoked(session_id: SessionId, end: &super::session::SessionEnd) 
         at: end.at,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::device::Platform;
+    use super::super::session::SessionEnd;
+    use super::*;
+
+    #[test]
+    fn every_message_has_the_contracts_json() {
+        let (session_id, at) = (
+            SessionId(Uuid::nil()),
+            Timestamp::from_millis(1_700_000_000_123),
+        );
+        let device = DeviceLabel {
+            device_name: "Maryo's iPad".into(),
+            platform: Platform::Ios,
+        };
+        let end = SessionEnd {
+            seq: Seq(7),
+            at,
+            reason: Reason::Superseded,
+            initiating_entity: InitiatingEntity::Policy,
+            replaced_by: Some(device.clone()),
+        };
+        let content = NoticeContent {
+            level: NoticeLevel::Warning,
+            title: "Soon".into(),
+            body: "We restart.".into(),
+            data: None,
+        };
+        let messages = [
+            ServerMessage::Welcome(Welcome {
+                connection_id: ConnectionId(Uuid::nil()),
+                session_id,
+                user_id: UserId(Uuid::nil()),
+                device_id: DeviceId(Uuid::nil()),
+                groups: vec!["staff".into()],
+                permissions: vec!["home:read".into()],
+                as_of: Seq(7),
+                token_expires_at: at,
+                heartbeat_seconds: 60,
+            }),
+            ServerMessage::PermissionsChanged(PermissionsChanged {
+                id: Seq(7),
+                as_of: Seq(8),
+                groups: GroupsDifference {
+                    added: vec![],
+                    removed: vec!["staff".into()],
+                },
+                permissions: PermissionsDifference {
+                    gained: vec![],
+                    lost: vec!["home:read".into()],
+                },
+                action: "refresh",
+                refresh_within_ms: 0,
+                initiating_entity: InitiatingEntity::Admin,
+                at,
+            }),
+            ServerMessage::SessionRevoked(session_revoked(session_id, &end)),
+            ServerMessage::TakeoverRequested {
+                id: Seq(7),
+                request_id: TakeoverRequestId(Uuid::nil()),
+                device,
+                expires_at: at,
+            },
+            ServerMessage::Notice {
+                id: Seq(7),
+                content,
+                at,
+            },
+            ServerMessage::TokenExpiring { expires_at: at },
+            ServerMessage::TokenRefreshed {
+                as_of: Seq(7),
+                token_expires_at: at,
+            },
+            ServerMessage::Reconnect { after_ms: 250 },
+            ServerMessage::Pong,
+            ServerMessage::Error {
+                code: "validation_failed",
+                message: "no".into(),
+            },
+        ];
+        insta::assert_json_snapshot!(messages);
+    }
+}

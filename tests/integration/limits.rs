@@ -1,1 +1,81 @@
-//! x
+//! Failed sign-ins are limited; right ones never are.
+
+use crate::support::{PASSWORD, Server};
+
+#[tokio::test]
+async fn a_stranger_cannot_lock_out_a_person_on_a_known_device() {
+    let server = Server::start().await;
+    server.user("anna", &[]).await;
+    server.sign_in("anna", "laptop").await;
+    for n in 0..10 {
+        let wrong = server
+            .try_sign_in("anna", "wrong password", &format!("stranger {n}"))
+            .await;
+        assert_eq!(wrong.code(), "invalid_credentials");
+    }
+    let limited = server
+        .try_sign_in("anna", "wrong password", "stranger")
+        .await;
+    assert_eq!((limited.status, limited.code()), (429, "rate_limited"));
+    assert!(limited.headers.contains_key("retry-after"));
+    // Not even the right password on a device that nobody knows …
+    assert_eq!(
+        server
+            .try_sign_in("anna", PASSWORD, "stranger")
+            .await
+            .status,
+        429
+    );
+    // … but on a known one.
+    assert_eq!(
+        server.try_sign_in("anna", PASSWORD, "laptop").await.status,
+        200
+    );
+    server.advance(std::time::Duration::from_secs(6)).await;
+    assert_eq!(
+        server
+            .try_sign_in("anna", PASSWORD, "new phone")
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_answered_and_limited_like_a_known_one() {
+    let server = Server::start().await;
+    server.user("anna", &[]).await;
+    for name in ["anna", "nobody"] {
+        let mut bodies = Vec::new();
+        for n in 0..11 {
+            let answer = server
+                .try_sign_in(name, "wrong password", &format!("{name} {n}"))
+                .await;
+            bodies.push((
+                answer.status,
+                answer.code().to_owned(),
+                answer.body["detail"].clone(),
+            ));
+        }
+        assert_eq!(bodies[9].1, "invalid_credentials");
+        assert_eq!(bodies[10].1, "rate_limited");
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_limited_over_all_names() {
+    let server = Server::start_with(&[("SIGN_IN_FAILURES_BURST_ADDRESS", "5")]).await;
+    for n in 0..5 {
+        let answer = server
+            .try_sign_in(&format!("name {n}"), "wrong password", "laptop")
+            .await;
+        assert_eq!(answer.code(), "invalid_credentials");
+    }
+    assert_eq!(
+        server
+            .try_sign_in("another", "wrong password", "laptop")
+            .await
+            .status,
+        429
+    );
+}

@@ -21,6 +21,8 @@ mod refresh;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod socket;

@@ -142,9 +142,9 @@ async fn a_handshake_that_races_with_an_end_is_always_told() {
         }
         match heard {
             crate::support::Heard::Message(message) => {
-                assert_eq!(message["type"], "session.revoked")
+                assert_eq!(message["type"], "session.revoked");
             }
-            other => panic!("heard {other:?}"),
+            other @ crate::support::Heard::Close(..) => panic!("heard {other:?}"),
         }
         assert_eq!(socket.expect_close(4501).await, "revoked_by_admin");
     }

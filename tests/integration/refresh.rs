@@ -25,7 +25,7 @@ async fn the_predecessor_gets_the_current_one_and_never_a_second_branch() {
 async fn a_lost_answer_can_be_fetched_for_a_day_while_nothing_of_it_was_used() {
     let (server, who) = signed_in().await;
     let lost = SignedIn::read(&server.refresh(&who.refresh_token).await.body);
-    server.advance(Duration::from_secs(3600)).await;
+    server.advance(Duration::from_hours(1)).await;
     let fetched = server.refresh(&who.refresh_token).await;
     assert_eq!(fetched.status, 200, "{}", fetched.body);
     let fetched = SignedIn::read(&fetched.body);

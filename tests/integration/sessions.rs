@@ -255,7 +255,7 @@ async fn sessions_end_of_idleness_and_of_age() {
     let mut socket = server.welcomed(&idle).await;
     let mut refresh_token = busy.refresh_token.clone();
     for _ in 0..4 {
-        server.advance(Duration::from_secs(50 * 60)).await;
+        server.advance(Duration::from_mins(50)).await;
         let answer = server.refresh(&refresh_token).await;
         if answer.status == 401 {
             assert_eq!(answer.body["reason"], "expired");
@@ -300,7 +300,7 @@ async fn a_sweeper_ends_what_nobody_asks_about_and_tells_the_socket() {
                 break;
             }
             crate::support::Heard::Message(message) => {
-                assert_eq!(message["type"], "token.expiring")
+                assert_eq!(message["type"], "token.expiring");
             }
             // The token ends with the session, so either may be first.
             crate::support::Heard::Close(code, _) => {

@@ -87,13 +87,13 @@ async fn ask_gives_a_token_that_takes_the_seat_once() {
         (409, "session_limit_reached")
     );
     let token = json!({ "takeover_token": refused.body["takeover_token"] });
-    let taken = server.post("/v1/sign-in/takeover", "", token.clone()).await;
-    assert_eq!(taken.status, 200, "{}", taken.body);
+    let answer = server.post("/v1/sign-in/takeover", "", token.clone()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(
         socket.expect("session.revoked").await["reason"],
         "superseded"
     );
-    let phone = SignedIn::read(&taken.body);
+    let phone = SignedIn::read(&answer.body);
     assert_eq!(server.get("/v1/me", &phone.access_token).await.status, 200);
     let again = server.post("/v1/sign-in/takeover", "", token).await;
     assert_eq!(

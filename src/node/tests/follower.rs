@@ -151,6 +151,14 @@ async fn silence_is_no_proof_that_nothing_happened() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receipt_waits_for_the_index_however_short_its_wait() {
+    let world = World::new([]).await;
+    let lost = world.log.commit([nothing()]);
+    let settled = world.node.settle(lost.last_seq(), Duration::ZERO).await;
+    assert!(settled.applied);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_that_lags_reads_the_log() {
     let world = World::new([]).await;
     let mut seq = Seq(0);

@@ -1,5 +1,6 @@
 //! Tests of the node's parts together, on a log in memory, and what they stand on.
 
+mod company;
 mod follower;
 mod mailbox;
 mod rights;

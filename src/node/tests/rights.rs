@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::support::{grants, joins, leaves, nothing, session, user};
+use super::support::{grants, joins, leaves, session, user};
 use super::world::World;
 use crate::domain::Reason;
 use crate::domain::access::InitiatingEntity;
@@ -318,88 +318,6 @@ async fn a_takeover_question_goes_to_the_sessions_in_the_way() {
     world.commit([request]);
     assert_eq!(asked.hears().await, ["session.takeover_requested"]);
     assert_eq!(spared.has_heard(), nobody());
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_is_connected_is_counted_and_forgotten() {
-    let world = World::new([nothing()]).await;
-    let (one, _) = world.connect(world.claims(3)).await;
-    let mut other_device = world.claims(3);
-    other_device.device_id = DeviceId(uuid::Uuid::from_u128(99));
-    other_device.sid = session(99);
-    let (two, _) = world.connect(other_device).await;
-    let (three, _) = world.connect(world.claims(4)).await;
-    let present = world.node.presence(None, 10);
-    assert_eq!(present.len(), 2);
-    assert_eq!(
-        (
-            present[0].user_id,
-            present[0].connections,
-            present[0].devices
-        ),
-        (user(3), 2, 2)
-    );
-    assert_eq!(present[0].username, "user-3");
-    assert_eq!(world.node.presence(Some(user(3)), 10).len(), 1);
-    assert_eq!(world.node.presence(None, 1).len(), 1);
-    assert_eq!(world.node.connections_of_session(session(3), user(3)), 1);
-    assert_eq!(world.node.connections_reached(&[user(3)], &[]), 2);
-    let both = world
-        .node
-        .connections_reached(&[user(3)], &[session(3), session(4)]);
-    assert_eq!(both, 3);
-    drop(one);
-    assert_eq!(world.node.connections_of_session(session(3), user(3)), 0);
-    assert_eq!(world.node.connections_of_session(session(99), user(3)), 1);
-    drop((two, three));
-    assert!(world.node.presence(None, 10).is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_user_has_only_so_many_connections() {
-    let world = World::with([], |settings| settings.max_connections_per_user = 1).await;
-    let (one, _) = world.connect(world.claims(1)).await;
-    let refused = world.open(world.claims(1)).await.err().unwrap();
-    assert_eq!(refused.close.code.number(), 4003);
-    drop(one);
-    world.connect(world.claims(1)).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_drain_sends_everybody_away_and_lets_nobody_in() {
-    let world = World::new([]).await;
-    let (mut client, _) = world.connect(world.claims(1)).await;
-    let mut visitor = world.node.admit(None).unwrap();
-    let node = world.node.clone();
-    let drain = tokio::spawn(async move { node.drain(Duration::from_secs(10)).await });
-    let heard = client.hears().await;
-    assert!(heard[0].starts_with("reconnect "), "{heard:?}");
-    assert_eq!(heard[1], "4000 draining");
-    let heard = super::world::hear(visitor.next().await);
-    assert_eq!(heard[1], "4000 draining");
-    let refused = world.node.admit(None).err().unwrap();
-    assert_eq!(refused.code.number(), 4000);
-    let refused = world
-        .node
-        .open(visitor, world.claims(2))
-        .await
-        .err()
-        .unwrap();
-    assert_eq!(refused.close.code.number(), 4000);
-    assert!(matches!(
-        refused.last_words.as_deref(),
-        Some(ServerMessage::Reconnect { .. })
-    ));
-    assert!(!drain.is_finished());
-    drop(client);
-    drain.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_drain_ends_with_its_window() {
-    let world = World::new([]).await;
-    let (_client, _) = world.connect(world.claims(1)).await;
-    world.node.drain(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,9 +28,12 @@ pub(super) fn routes() -> Router<RestState> {
         .route("/docs", get(page))
         .route(
             "/docs/docs.js",
-            get(async || file("text/javascript", SCRIPT)),
+            get(async || file("text/javascript; charset=utf-8", SCRIPT)),
         )
-        .route("/docs/docs.css", get(async || file("text/css", STYLE)))
+        .route(
+            "/docs/docs.css",
+            get(async || file("text/css; charset=utf-8", STYLE)),
+        )
 }
 
 async fn page() -> Response {

@@ -38,8 +38,10 @@ struct EventBody {
     #[schema(schema_with = schema::initiating_entity)]
     initiating_entity: InitiatingEntity,
     /// The request that caused it.
+    #[schema(required)]
     request_id: Option<String>,
     /// The address that the request came from.
+    #[schema(required)]
     address: Option<String>,
     /// What its type has to tell.
     #[schema(value_type = Object)]
@@ -53,6 +55,7 @@ struct PartyBody {
     #[serde(rename = "type")]
     #[schema(example = "user")]
     kind: String,
+    #[schema(required)]
     id: Option<String>,
 }
 

@@ -22,7 +22,7 @@ impl Clock for Standing {
     }
 
     fn uptime(&self) -> Duration {
-        Duration::from_secs(60)
+        Duration::from_mins(1)
     }
 }
 

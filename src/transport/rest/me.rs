@@ -52,7 +52,7 @@ struct OwnDeviceBody {
     #[schema(schema_with = schema::timestamp)]
     last_seen_at: Timestamp,
     /// The live session on it.
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<Uuid>, required)]
     session_id: Option<SessionId>,
     /// Whether it is the one that asks.
     current: bool,

@@ -1,8 +1,8 @@
 //! REST: JSON over HTTP, prefix `/v1`. A file per resource; a handler extracts, makes one call of the
 //! core, and answers.
 //!
-//! Read [`router`] first (the way of every request), then [`extract`] (what a request must be like),
-//! [`problem`] (how it is refused), [`receipt`] (what a change answers). It may not decide: rules are
+//! Read `router` first (the way of every request), then `extract` (what a request must be like),
+//! `problem` (how it is refused), `receipt` (what a change answers). It may not decide: rules are
 //! for `service`, and whether a token holds is for `node`.
 
 mod api_keys;

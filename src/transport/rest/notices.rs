@@ -37,8 +37,6 @@ struct NoticeBody {
     #[schema(example = "The reports are read-only from 10 to 11.")]
     body: String,
     /// For the client's program; at most 8 KiB.
-    #[serde(default)]
-    #[schema(value_type = Object)]
     data: Option<Value>,
 }
 

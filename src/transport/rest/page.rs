@@ -34,6 +34,7 @@ pub(super) struct PageQuery {
 pub(super) struct ListBody<T> {
     pub(super) items: Vec<T>,
     /// Where the next page begins; null at the end.
+    #[schema(required)]
     pub(super) next_cursor: Option<String>,
 }
 

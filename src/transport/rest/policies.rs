@@ -114,6 +114,7 @@ struct ScopeBody {
     #[schema(schema_with = schema::policy_scope)]
     kind: &'static str,
     /// The group or user; null for everybody.
+    #[schema(required)]
     id: Option<Uuid>,
 }
 

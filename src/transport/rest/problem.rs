@@ -119,9 +119,11 @@ pub(super) struct ProblemBody {
     reason: Option<Reason>,
     /// With `session_limit_reached`: who has the seats.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     sessions: Option<Vec<SeatBody>>,
     /// With `session_limit_reached` and `takeover_expired`: lets the caller take a seat.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     takeover_token: Option<String>,
 }
 

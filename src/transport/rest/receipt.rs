@@ -120,7 +120,7 @@ pub(super) struct Preview {
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(
     clippy::struct_field_names,
-    reason = "the contract names the member `changed`"
+    reason = "`changed` is the contract's word"
 )]
 pub(super) struct Changed<T> {
     #[serde(flatten)]

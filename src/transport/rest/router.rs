@@ -92,16 +92,16 @@ pub(super) fn groups() -> [(Audience, OpenApiRouter<RestState>); 4] {
     ]
 }
 
-/// REST as a whole. Serve it with connection info (`SocketAddr`), or no address is known. Routes merged
-/// in afterwards are outside its frame.
-pub fn router(rest: RestState) -> Router {
+/// REST as a whole, with the routes of sockets in the same frame. Serve it with connection info
+/// (`SocketAddr`), or no address is known.
+pub fn router(rest: RestState, sockets: Router) -> Router {
     let routes = groups()
         .into_iter()
         .fold(docs::routes(), |all, (audience, group)| {
             all.merge(layered(audience, group.into(), &rest))
         });
     let frame = Frame::from(&rest);
-    framed(routes.with_state(rest), &frame)
+    framed(routes.with_state(rest).merge(sockets), &frame)
 }
 
 /// The layers that only some groups have.
@@ -117,7 +117,7 @@ fn layered(audience: Audience, group: Router<RestState>, rest: &RestState) -> Ro
 
 /// What all requests go through, those that name nothing too.
 pub(super) fn framed(routes: Router, frame: &Frame) -> Router {
-    routes
+    let routes = routes
         .fallback(async || Problem::from(Error::NotFound("path")))
         .method_not_allowed_fallback(async || {
             Problem::form(
@@ -127,9 +127,12 @@ pub(super) fn framed(routes: Router, frame: &Frame) -> Router {
         })
         .layer(DefaultBodyLimit::max(frame.settings.max_body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(frame.clone(), bound_in_time))
-        .layer(cors(&frame.settings.allowed_origins))
-        .layer(from_fn_with_state(frame.clone(), accompany))
+        .layer(from_fn_with_state(frame.clone(), bound_in_time));
+    let routes = match cors(&frame.settings.allowed_origins) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(from_fn_with_state(frame.clone(), accompany))
 }
 
 /// The panic itself was told on standard error when it happened.
@@ -138,15 +141,15 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 }
 
 /// Without allowed origins no answer has CORS headers: pages of the server's own origin need none.
-fn cors(origins: &[String]) -> CorsLayer {
+fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> = origins
         .iter()
         .filter_map(|origin| HeaderValue::from_str(origin).ok())
         .collect();
     if origins.is_empty() {
-        return CorsLayer::new();
+        return None;
     }
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([
             Method::GET,
@@ -162,16 +165,20 @@ fn cors(origins: &[String]) -> CorsLayer {
             WWW_AUTHENTICATE,
             IDEMPOTENCY_REPLAYED,
         ])
-        .max_age(CORS_MAX_AGE)
+        .max_age(CORS_MAX_AGE);
+    Some(layer)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::body::Body;
     use axum::routing::{get, post};
     use http::Request;
 
     use super::*;
+    use crate::transport::rest::RestSettings;
     use crate::transport::rest::fixture::{Answer, frame, send, send_from};
 
     fn routes() -> Router {
@@ -224,9 +231,15 @@ mod tests {
         );
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_request_may_take_so_long_only() {
-        let answer = ask("GET", "/v1/slow").await;
+        let mut frame = frame(&[]);
+        frame.settings = Arc::new(RestSettings {
+            request_timeout: Duration::from_millis(10),
+            ..(*frame.settings).clone()
+        });
+        let router = framed(routes(), &frame);
+        let answer = send_from(router, request("GET", "/v1/slow")).await;
         assert_eq!(answer.status, 503);
         assert_eq!(answer.json()["code"], "cannot_decide");
         assert_eq!(answer.header("retry-after"), "1");

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::context::Context;
-use super::extract::{Id, Json, NoQuery, Query, Scoped, Who};
+use super::extract::{Id, Json, NoQuery, Query, Scoped, Who, object};
 use super::page::{ListBody, page};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changing, Outcome, ReceiptBody};
@@ -55,8 +55,10 @@ pub(super) struct SessionBody {
     #[schema(schema_with = schema::timestamp)]
     expires_at: Timestamp,
     /// The address that signed in.
+    #[schema(required)]
     ip: Option<String>,
     /// The program that signed in.
+    #[schema(required)]
     user_agent: Option<String>,
     /// Open sockets of it.
     connections: u32,
@@ -142,6 +144,7 @@ struct SessionsQuery {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewSession)]
 struct NewSessionBody {
+    #[serde(deserialize_with = "object")]
     device: DeviceBody,
     /// For the longer pair of lifetimes in the policy.
     #[serde(default)]

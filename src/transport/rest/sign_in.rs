@@ -1,5 +1,7 @@
 //! Coming in: signing in, taking over a seat, asking for one, refreshing. For anyone.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -10,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::context::Context;
-use super::extract::{Json, NoQuery};
+use super::extract::{Json, NoQuery, object};
 use super::problem::{Problem, ProblemBody};
 use super::schema;
 use super::users::UserBody;
@@ -66,6 +68,7 @@ struct SignInBody {
     #[schema(example = "maryo")]
     username: String,
     password: String,
+    #[serde(deserialize_with = "object")]
     device: DeviceBody,
     /// For the longer pair of lifetimes in the policy.
     #[serde(default)]
@@ -205,7 +208,17 @@ async fn sign_in(
     Json(body): Json<SignInBody>,
 ) -> Result<Response, Problem> {
     let signed_in = rest.core.sign_in(body.read()?, &context.origin()).await?;
-    Ok(answer(signed_in, StatusCode::OK))
+    Ok(answer(settled(&rest, signed_in).await, StatusCode::OK))
+}
+
+/// Whoever lost the seat is refused by the time the newcomer has it.
+async fn settled(rest: &RestState, answer: SignInAnswer) -> SignInAnswer {
+    if let SignInAnswer::SignedIn(signed_in) = &answer {
+        rest.node
+            .settle(signed_in.session.fence, Duration::ZERO)
+            .await;
+    }
+    answer
 }
 
 /// Take over the oldest seat
@@ -221,7 +234,7 @@ async fn take_over(
 ) -> Result<Response, Problem> {
     let token = Bearer::new(body.takeover_token);
     let signed_in = rest.core.take_over(&token, &context.origin()).await?;
-    Ok(answer(signed_in, StatusCode::OK))
+    Ok(answer(settled(&rest, signed_in).await, StatusCode::OK))
 }
 
 /// Ask whether the devices in the way have answered
@@ -237,7 +250,7 @@ async fn poll_request(
 ) -> Result<Response, Problem> {
     let token = Bearer::new(body.request_token);
     let signed_in = rest.core.poll_request(&token).await?;
-    Ok(answer(signed_in, StatusCode::OK))
+    Ok(answer(settled(&rest, signed_in).await, StatusCode::OK))
 }
 
 /// Refresh the tokens of a session

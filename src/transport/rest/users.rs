@@ -32,6 +32,7 @@ pub(super) struct UserBody {
     display_name: String,
     /// Its id in the caller's own system.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     external_id: Option<String>,
     #[schema(schema_with = schema::user_status)]
     status: UserStatus,
@@ -92,30 +93,29 @@ impl From<NewUserBody> for NewUser {
 
 /// What changes of a user; what is left out stays.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UserPatch)]
 #[expect(
     clippy::option_option,
-    reason = "in a merge patch, absent and null differ (RFC 7396)"
+    reason = "left out and null are different things in a merge"
 )]
-#[derive(Default)]
-#[schema(as = UserPatch)]
 struct UserPatchBody {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     username: Option<String>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     display_name: Option<String>,
     /// Null removes it.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     external_id: Option<Option<String>>,
     /// Ends every session of the user.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     password: Option<String>,
     /// Names of existing groups: all that the user is to be in.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     groups: Option<Vec<String>>,
 }

@@ -53,7 +53,7 @@ async fn shake_hands(
             let token = first_message(wire, &mut visitor).await?;
             examine(state, &token)?
         }
-        Credential::NotTaken => return Err(close(Close::TOKEN_MISSING)),
+        Credential::NotTaken => return Err(close(Close::TOKEN_INVALID)),
     };
     let opened = state.node.open(visitor, claims).await;
     opened.map_err(Vec::from)

@@ -198,7 +198,7 @@ async fn each_credential_opens_and_the_subprotocol_is_optional() {
     first_message.says(text(&auth)).await;
     assert_eq!(first_message.hears().await, "welcome");
     first_message.says(text(&auth)).await;
-    assert_eq!(first_message.hears().await, "4505 validation_failed");
+    assert_eq!(first_message.hears().await, "4505 protocol_error");
     *server.desk.ticket.lock() = Some(server.world.claims(1));
     let mut ticket = server.connect("?ticket=t1", &[]).await;
     assert_eq!(ticket.hears().await, "welcome");
@@ -234,7 +234,11 @@ async fn bad_credentials_are_closed_with_a_code_and_a_reason() {
     assert_eq!(late.hears().await, "4001 token_expired");
     let query = format!("?token={}", server.token());
     let mut in_address = server.connect(&query, &[]).await;
-    assert_eq!(in_address.hears().await, "4500 token_missing");
+    in_address.says(text(r#"{"type":"ping"}"#)).await;
+    assert_eq!(in_address.hears().await, "4505 protocol_error");
+    let basic = &[("authorization", "Basic YTpi")];
+    let mut another_scheme = server.connect("", basic).await;
+    assert_eq!(another_scheme.hears().await, "4500 token_invalid");
 }
 
 #[tokio::test]
@@ -263,10 +267,10 @@ async fn frames_that_are_none_of_ours_are_closed() {
             (
                 Some(Message::Binary(vec![1].into())),
                 None,
-                "4505 validation_failed",
+                "4505 protocol_error",
             ),
-            (Some(text(&long)), None, "4507 too_large"),
-            (Some(text("hello")), None, "4505 validation_failed"),
+            (Some(text(&long)), None, "4507 frame_too_large"),
+            (Some(text("hello")), None, "4505 protocol_error"),
             (None, Some(no_text), "1007 invalid_utf8"),
             (None, Some(no_opcode), "1002 protocol_error"),
         ] {

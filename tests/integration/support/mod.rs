@@ -10,7 +10,6 @@ pub(crate) use socket::{Heard, Socket};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessionwire::app::system::SystemEntropy;
@@ -105,12 +104,6 @@ impl Server {
         }
     }
 
-    /// Sets its clocks ahead, and waits until it has looked at the log by them.
-    pub(crate) async fn advance(&self, by: Duration) {
-        self.clock.advance(by);
-        self.node.until_ready().await;
-    }
-
     /// Asks it to make way, as SIGTERM does.
     pub(crate) fn ask_to_stop(&mut self) {
         drop(self.stop.take());
@@ -119,6 +112,15 @@ impl Server {
     /// Waits until it has stopped.
     pub(crate) async fn stopped(&mut self) {
         self.running.take().unwrap().await.unwrap();
+    }
+
+    /// Sets the clock ahead, and waits until the node has seen the log again: a node that slept does
+    /// not decide before.
+    pub(crate) async fn advance(&self, by: std::time::Duration) {
+        self.clock.advance(by);
+        while !self.node.is_ready() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// A group.

@@ -85,16 +85,16 @@ function parameters(document_, given) {
   return section("Parameters", element("ul", "", ...items));
 }
 
+/** What is sent or answered; the one form of refusals is described at the end. */
 function content(document_, holder) {
-  const [kind] = Object.values(holder.content || {});
+  const kind = (holder.content || {})["application/json"];
   return kind && kind.schema ? schemaList(document_, kind.schema) : undefined;
 }
 
 function responses(document_, given) {
   const items = Object.entries(given).map(([status, response]) => {
     const { schema } = resolve(document_, response);
-    const list = status === "default" ? undefined : content(document_, schema);
-    return element("li", "", code(status), ` ${schema.description || ""}`, list);
+    return element("li", "", code(status), ` ${schema.description || ""}`, content(document_, schema));
   });
   return section("Answers", element("ul", "", ...items));
 }
@@ -130,12 +130,18 @@ function groups(document_) {
   return found;
 }
 
+function refusals(document_) {
+  const problem = { $ref: "#/components/schemas/Problem" };
+  return element("section", "", element("h2", "", "Refusals"), schemaList(document_, problem));
+}
+
 function show(document_) {
   document.getElementById("title").textContent = `${document_.info.title} API ${document_.info.version}`;
   document.getElementById("about").textContent = document_.info.description || "";
   const sections = [...groups(document_)].map(([tag, { about, all }]) => {
     return element("section", "", element("h2", "", tag), element("p", "", about || ""), ...all);
   });
+  sections.push(refusals(document_));
   document.getElementById("operations").replaceChildren(...sections);
 }
 

@@ -1,12 +1,15 @@
 //! Bodies: JSON objects of known members, within the limit, without NUL. It may not know whose.
 
+use std::marker::PhantomData;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -86,6 +89,29 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+/// For a member that is an object: the reader would take an array of its values too.
+pub(in crate::transport::rest) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Members<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(Members(PhantomData))
 }
 
 /// JSON, and for PATCH also its own name (RFC 7396).
@@ -186,6 +212,14 @@ mod tests {
         count: u32,
         inner: Option<Inner>,
         data: Option<Value>,
+        #[serde(default, deserialize_with = "object")]
+        pair: Pair,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Pair {
+        a: u32,
     }
 
     #[derive(Deserialize)]
@@ -196,7 +230,11 @@ mod tests {
 
     async fn take(Json(body): Json<Outer>) -> String {
         let name = body.inner.map(|inner| inner.name).unwrap_or_default();
-        format!("{} {name} {}", body.count, body.data.is_some())
+        format!(
+            "{} {name} {}",
+            body.count + body.pair.a,
+            body.data.is_some()
+        )
     }
 
     async fn ask(method: &str, path: &str, kind: &str, body: impl Into<Body>) -> Answer {
@@ -243,12 +281,20 @@ mod tests {
                 "`inner.name`: invalid type: integer `7`, expected a string at line 1 column 18",
             ),
             (
+                r#"{"pair":[1]}"#,
+                "`pair`: invalid type: sequence, expected an object at line 1 column 8",
+            ),
+            (
+                r#"{"pair":{"a":"x"}}"#,
+                "`pair.a`: invalid type: string \"x\", expected u32 at line 1 column 16",
+            ),
+            (
                 r#"{"inner":{}}"#,
                 "`inner`: missing field `name` at line 1 column 11",
             ),
             (
                 r#"{"other":1}"#,
-                "`other`: unknown field `other`, expected one of `count`, `inner`, `data` at line 1 column 8",
+                "`other`: unknown field `other`, expected one of `count`, `inner`, `data`, `pair` at line 1 column 8",
             ),
         ] {
             assert_eq!(
