@@ -3,8 +3,8 @@
 //! Floor 3, the reading half: it reads storage through [`Source`] and never writes; who changes
 //! things is `service`, which it may not know, nor transports, which hold the connections' sockets.
 //!
-//! The way of an event: [`follower`] (the one reader) -> [`gate`] (tokens) -> [`fanout`] -> [`hub`]
-//! (who is concerned) -> [`standing`] (their present rights) -> [`mailbox`] -> [`connection`] (what
+//! The way of an event: `follower` (the one reader) -> `gate` (tokens) -> `fanout` -> `hub`
+//! (who is concerned) -> `standing` (their present rights) -> `mailbox` -> `connection` (what
 //! the client is owed), which a transport drives through a [`Line`].
 
 mod arrival;

@@ -1,7 +1,7 @@
 //! A connection as a state machine without I/O: what a client says, what the node has for it and what
 //! time it is go in; what to send, to ask and to close comes out.
 //!
-//! The tree is the life of a connection: [`unidentified`] until it says who it is, [`identified`]
+//! The tree is the life of a connection: `unidentified` until it says who it is, `identified`
 //! from then on, first waiting for the present state and then live. It may not know transports,
 //! sockets or tasks.
 
