@@ -46,7 +46,9 @@ pub(super) async fn run(
     };
     match (refusal, seat) {
         (None, Some(seat)) => greet(wire, state, seat, origin, credential).await,
-        (refusal, _) => wire.close(refusal.unwrap_or(Close::RateLimited)).await,
+        (refusal, _) => {
+            wire.close(refusal.unwrap_or(Close::RateLimited)).await;
+        }
     }
 }
 
@@ -59,7 +61,10 @@ async fn greet(
 ) {
     let claims = match identify(&mut wire, &state, credential).await {
         Ok(claims) => claims,
-        Err(close) => return wire.close(close).await,
+        Err(close) => {
+            wire.close(close).await;
+            return;
+        }
     };
     seat.authenticated();
     let parts = &state.node.parts;
@@ -72,7 +77,8 @@ async fn greet(
         now,
     ));
     if !parts.hub.register(&handle, parts.seats.limits().per_user) {
-        return wire.close(Close::RateLimited).await;
+        wire.close(Close::RateLimited).await;
+        return;
     }
     metrics::gauge!(metric::CONNECTIONS).increment(1.0);
     // However this task ends, the hub forgets the connection.

@@ -60,10 +60,10 @@ impl Wire {
         }
     }
 
-    /// Writes the close frame, once.
-    pub(super) async fn close(&mut self, close: Close) {
+    /// Writes the close frame, once. Answers whether it went to the kernel.
+    pub(super) async fn close(&mut self, close: Close) -> bool {
         if std::mem::replace(&mut self.closed, true) {
-            return;
+            return false;
         }
         let code = close.code().to_string();
         metrics::counter!(metric::CONNECTIONS_CLOSED, "code" => code).increment(1);
@@ -73,7 +73,8 @@ impl Wire {
             reason,
         }));
         // A client that does not read gets no close frame either; the drop ends the connection.
-        drop(tokio::time::timeout(CLOSE_WAIT, self.socket.send(frame)).await);
+        let written = tokio::time::timeout(CLOSE_WAIT, self.socket.send(frame)).await;
+        matches!(written, Ok(Ok(())))
     }
 
     /// Reads on until the other side has closed, so that our last frames are not lost to a reset.
@@ -240,12 +241,8 @@ async fn act(
                 Ok(())
             }
             Output::Close(close) => {
-                let before = wire.closed;
-                wire.close(close).await;
-                return Acted::Closed {
-                    told,
-                    closed: !before,
-                };
+                let closed = wire.close(close).await;
+                return Acted::Closed { told, closed };
             }
             Output::Send(message) => {
                 told = true;
@@ -277,7 +274,10 @@ pub(super) async fn write_all(wire: &mut Wire, outputs: Vec<Output>) {
                     return;
                 }
             }
-            Output::Close(close) => return wire.close(close).await,
+            Output::Close(close) => {
+                wire.close(close).await;
+                return;
+            }
             Output::SendShared(_) | Output::Ping | Output::Ask(_) => {}
         }
     }
