@@ -291,11 +291,12 @@ pub fn session_revoked(session_id: SessionId, end: &super::session::SessionEnd) 
 mod tests {
     use uuid::Uuid;
 
-    use super::super::device::Platform;
-    use super::super::session::SessionEnd;
     use super::*;
+    use crate::domain::device::Platform;
+    use crate::domain::session::SessionEnd;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a list of every message")]
     fn every_message_has_the_contracts_json() {
         let (session_id, at) = (
             SessionId(Uuid::nil()),

@@ -30,7 +30,7 @@ pub struct WatchArgs {
     /// The user name.
     #[arg(long)]
     user: String,
-    /// The password; else SESSIONWIRE_PASSWORD, else the first line of standard input.
+    /// The password; else WATCH_PASSWORD, else the first line of standard input.
     #[arg(long)]
     password: Option<String>,
     /// The name of this device; others see it.
@@ -111,7 +111,7 @@ fn password(args: &WatchArgs) -> Result<String, WatchError> {
     if let Some(password) = &args.password {
         return Ok(password.clone());
     }
-    if let Ok(password) = std::env::var("SESSIONWIRE_PASSWORD") {
+    if let Ok(password) = std::env::var("WATCH_PASSWORD") {
         return Ok(password);
     }
     if std::io::stdin().is_terminal() {

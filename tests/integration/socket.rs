@@ -286,3 +286,27 @@ async fn every_connection_of_a_user_is_counted_against_the_bound() {
         Heard::Close(4003, "rate_limited".into())
     );
 }
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_closed_and_harms_nobody() {
+    let server = Server::start_with(&[("WRITE_TIMEOUT_S", "1")]).await;
+    server.user("anna", &[]).await;
+    let who = server.sign_in("anna", "laptop").await;
+    let deaf = server.welcomed(&who).await;
+    let user = sessionwire::domain::id::UserId(who.user_id.parse().unwrap());
+    let path = format!("/v1/users/{}/notices?wait_ms=0", who.user_id);
+    let data = "x".repeat(8_000);
+    let body = json!({ "level": "info", "title": "a", "body": "b", "data": data });
+    let mut sent = 0;
+    while server.node.connections_reached(&[user], &[]) > 0 {
+        assert!(sent < 5_000, "it must end some time");
+        assert_eq!(
+            server.post(&path, &server.key, body.clone()).await.status,
+            200
+        );
+        sent += 1;
+    }
+    let mut other = server.welcomed(&who).await;
+    other.expect_silence().await;
+    drop(deaf);
+}
