@@ -49,6 +49,13 @@ unit: ## Run all other tests
 		cargo nextest run --locked --workspace
 	tests/setup/snapshots.sh "$(SNAPSHOTS)"
 
+.PHONY: fuzz
+fuzz: ## Fuzz the client frame and the token, a minute each; not part of `make test`
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
+	for target in client_frame token; do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$$target" -- -max_total_time=60 -max_len=20000; \
+	done
+
 .PHONY: fmt
 fmt: ## Format everything
 	cargo fmt --all
