@@ -55,7 +55,10 @@ pub(super) fn check_config(file: Option<&Path>) -> Result<(), CommandError> {
         let setting = row.setting;
         print(&format!(
             "{} = {}  # {}; {}",
-            setting.name, row.value, setting.doc, setting.kind
+            setting.name,
+            row.value,
+            setting.doc.trim_end_matches('.'),
+            setting.kind
         ))?;
     }
     Ok(())
