@@ -9,11 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::bus::{Bus, MemoryBus};
-use crate::config::{Config, Database, TokenAlgorithm};
+use crate::config::{self, Config, Database, TokenAlgorithm};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{SessionId, UserId};
@@ -25,6 +26,7 @@ use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
 use crate::transport::rest::{self, RestSettings, RestState};
+use crate::transport::web::{self, Pages};
 use crate::transport::websocket::{self, SocketSettings, SocketState};
 
 /// The name of the key file in the data directory.
@@ -87,7 +89,9 @@ pub struct App {
     /// The node.
     pub node: Node,
     store: Store,
-    router: axum::Router,
+    rest: RestState,
+    sockets: SocketState,
+    pages: Pages,
     drain: Duration,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -127,7 +131,8 @@ impl App {
             settings: core_settings(config, issuer),
         })
         .await?;
-        let router = router(config, &core, &node, &world);
+        let rest = rest_state(config, &core, &node, &world);
+        let sockets = socket_state(config, &core, &node);
         let tasks = vec![
             tokio::spawn(keep_sweeping(core.clone(), config.sweep_interval)),
             tokio::spawn(keep_forgetting(core.clone())),
@@ -136,10 +141,22 @@ impl App {
             core,
             node,
             store,
-            router,
+            rest,
+            sockets,
+            pages: match config.pages {
+                config::Pages::Nothing => Pages::Nothing,
+                config::Pages::Console => Pages::Console,
+                config::Pages::Everything => Pages::Everything { people: None },
+            },
             drain: config.drain,
             tasks,
         })
+    }
+
+    /// Serves the demo's pages too; their sign-in page offers these people.
+    pub fn show_demo(&mut self, people: Bytes) {
+        let people = Some(people);
+        self.pages = Pages::Everything { people };
     }
 
     /// Serves until `shutdown`, then makes way: sockets are told when to come back, requests under way
@@ -151,9 +168,9 @@ impl App {
     ) -> Result<(), AppError> {
         let stop = Arc::new(tokio::sync::Notify::new());
         let stopped = Arc::clone(&stop);
-        let service = self
-            .router
-            .into_make_service_with_connect_info::<SocketAddr>();
+        let others = websocket::routes(self.sockets).merge(web::routes(self.pages));
+        let service =
+            rest::router(self.rest, others).into_make_service_with_connect_info::<SocketAddr>();
         let mut server = tokio::spawn(
             axum::serve(listener, service)
                 .with_graceful_shutdown(async move { stopped.notified().await })
@@ -181,37 +198,38 @@ impl App {
     }
 }
 
-fn router(config: &Config, core: &Core, node: &Node, world: &World) -> axum::Router {
-    let origins: Vec<String> = config
-        .allowed_origins
-        .iter()
-        .map(|origin| origin.as_str().to_owned())
-        .collect();
-    let sockets = SocketState {
+fn allowed_origins(config: &Config) -> Vec<String> {
+    let origins = config.allowed_origins.iter();
+    origins.map(|origin| origin.as_str().to_owned()).collect()
+}
+
+fn socket_state(config: &Config, core: &Core, node: &Node) -> SocketState {
+    SocketState {
         node: node.clone(),
         desk: Arc::new(core.clone()),
         settings: Arc::new(SocketSettings {
-            allowed_origins: AllowedOrigins::new(origins.clone()),
+            allowed_origins: AllowedOrigins::new(allowed_origins(config)),
             trusted_proxies: config.trusted_proxies.clone(),
             write_timeout: config.write_timeout,
             max_frame_bytes: config.max_frame_bytes,
         }),
-    };
-    rest::router(
-        RestState {
-            core: core.clone(),
-            node: node.clone(),
-            clock: Arc::clone(&world.clock),
-            entropy: Arc::clone(&world.entropy),
-            settings: Arc::new(RestSettings {
-                allowed_origins: origins,
-                trusted_proxies: config.trusted_proxies.clone(),
-                max_body_bytes: config.max_body_bytes,
-                request_timeout: config.request_timeout,
-            }),
-        },
-        websocket::routes(sockets),
-    )
+    }
+}
+
+fn rest_state(config: &Config, core: &Core, node: &Node, world: &World) -> RestState {
+    RestState {
+        core: core.clone(),
+        node: node.clone(),
+        clock: Arc::clone(&world.clock),
+        entropy: Arc::clone(&world.entropy),
+        settings: Arc::new(RestSettings {
+            allowed_origins: allowed_origins(config),
+            trusted_proxies: config.trusted_proxies.clone(),
+            max_body_bytes: config.max_body_bytes,
+            request_timeout: config.request_timeout,
+        }),
+        streams: rest::stream_places(),
+    }
 }
 
 /// The metrics, on a listener of their own so that nobody exposes them by accident.

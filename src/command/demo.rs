@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::serve::random_password;
-use super::{CommandError, asked_to_stop, print};
+use super::{CommandError, StopSignals, print};
 use crate::app::{App, AppError, World};
 use crate::config::Config;
 use crate::domain::access::Scope;
@@ -73,7 +73,24 @@ struct Demo {
     groups: Vec<Group>,
 }
 
+/// Whom the demo's sign-in page offers.
+#[derive(Serialize)]
+struct People<'a> {
+    admin: &'a Account,
+    users: &'a [Account],
+}
+
+impl<'a> People<'a> {
+    fn of(demo: &'a Demo) -> Self {
+        Self {
+            admin: &demo.admin,
+            users: &demo.users,
+        }
+    }
+}
+
 pub(super) async fn demo(args: DemoArgs) -> Result<(), CommandError> {
+    let signals = StopSignals::hear()?;
     let directory = tempfile::Builder::new()
         .prefix("sessionwire-demo-")
         .tempdir()?;
@@ -87,14 +104,19 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), CommandError> {
     let listener = TcpListener::bind(config.listen).await?;
     let bound = listener.local_addr()?;
     let world = World::system();
-    let app = App::build(&config, world.clone(), bound).await?;
+    let mut app = App::build(&config, world.clone(), bound).await?;
     let demo = fill(&app.core, &world, format!("http://{bound}")).await?;
+    app.show_demo(
+        serde_json::to_vec(&People::of(&demo))
+            .map_err(std::io::Error::other)?
+            .into(),
+    );
     if args.json {
         print(&serde_json::to_string(&demo).map_err(std::io::Error::other)?)?;
     } else {
         print(&introduce(&demo).map_err(std::io::Error::other)?)?;
     }
-    app.serve(listener, asked_to_stop())
+    app.serve(listener, signals.asked())
         .await
         .map_err(AppError::into)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::net::TcpListener;
 
-use super::{CommandError, asked_to_stop};
+use super::{CommandError, StopSignals};
 use crate::app::{App, AppError, World, serve_metrics};
 use crate::config::Config;
 use crate::domain::secret::Password;
@@ -15,6 +15,7 @@ use crate::telemetry::{self, Metrics};
 const FIRST_ADMINISTRATOR: &str = "admin";
 
 pub(super) async fn serve(file: Option<&Path>) -> Result<(), CommandError> {
+    let signals = StopSignals::hear()?;
     let config = Config::load(file)?;
     telemetry::install_log(&config.log_level, config.log_format)?;
     if let Some(address) = config.metrics_listen {
@@ -27,7 +28,7 @@ pub(super) async fn serve(file: Option<&Path>) -> Result<(), CommandError> {
     let app = App::build(&config, world.clone(), bound).await?;
     make_first_administrator(&app, &world).await?;
     tracing::info!(address = %bound, "listening");
-    app.serve(listener, asked_to_stop())
+    app.serve(listener, signals.asked())
         .await
         .map_err(AppError::into)
 }

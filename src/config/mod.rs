@@ -18,7 +18,7 @@ use std::path::Path;
 
 pub use error::{ConfigError, Problem};
 pub use table::{Config, Kind, SETTINGS, Setting, Unit};
-pub use types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, TokenAlgorithm};
+pub use types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 
 /// What the name of an environment variable begins with to be a setting.
 pub const ENVIRONMENT_PREFIX: &str = "SESSIONWIRE_";

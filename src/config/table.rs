@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use super::Row;
 use super::error::Problem;
 use super::source::Collected;
-use super::types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, TokenAlgorithm};
+use super::types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 use super::value::{Refusal, Value};
 
 /// A setting, as the table describes it.
@@ -191,6 +191,8 @@ settings! {
     "approval_timeout_s" => approval_timeout: Duration = Duration::from_secs(30), seconds(1, 300);
     /// How long a socket ticket lives.
     "ticket_ttl_s" => ticket_ttl: Duration = Duration::from_secs(30), seconds(1, 300);
+    /// Which pages are served: none, the administrators' console at /admin, or the demo's besides.
+    "pages" => pages: Pages = Pages::Console, Kind::Word(Pages::WORDS);
     /// What is logged.
     "log_level" => log_level: LogFilter = LogFilter::info(),
         Kind::Form("a filter such as info, or sessionwire=debug,info");

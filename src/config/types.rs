@@ -84,6 +84,18 @@ choice! {
 }
 
 choice! {
+    /// Which pages are served.
+    Pages {
+        /// None.
+        Nothing = "none",
+        /// The administrators' console.
+        Console = "console",
+        /// The demo application and the stage besides.
+        Everything = "all",
+    }
+}
+
+choice! {
     /// How a line of the log looks.
     LogFormat {
         /// For people.

@@ -161,7 +161,7 @@ pub enum Error {
     #[error("this Idempotency-Key came with another body before; use a new key")]
     IdempotencyKeyReused,
     /// See [`ErrorCode::RateLimited`].
-    #[error("too many failed attempts; try again in {retry_after_s} s")]
+    #[error("too many attempts; try again in {retry_after_s} s")]
     RateLimited {
         /// Seconds until an attempt is looked at again.
         retry_after_s: u64,

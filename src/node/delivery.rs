@@ -9,9 +9,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::domain::clock::{Clock, Timestamp};
+use super::pulse::Stopwatch;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::Seq;
-use crate::domain::metric;
 use crate::domain::receipt::ConnectionsReached;
 
 /// How many deliveries are remembered for receipts that have yet to be asked for.
@@ -33,7 +33,7 @@ pub(super) struct Delivery {
     first: Seq,
     last: Seq,
     at: Timestamp,
-    clock: Arc<dyn Clock>,
+    stopwatch: Arc<Stopwatch>,
     /// Tickets that are out, and one for whoever hands them out.
     outstanding: AtomicU64,
     told: AtomicU64,
@@ -48,13 +48,13 @@ impl Delivery {
         first: Seq,
         last: Seq,
         at: Timestamp,
-        clock: Arc<dyn Clock>,
+        stopwatch: Arc<Stopwatch>,
     ) -> (Arc<Self>, Ticket) {
         let delivery = Arc::new(Self {
             first,
             last,
             at,
-            clock,
+            stopwatch,
             outstanding: AtomicU64::new(0),
             told: AtomicU64::new(0),
             closed: AtomicU64::new(0),
@@ -104,8 +104,7 @@ impl Delivery {
             }
         }
         if outcome != Outcome::NothingOwed {
-            let took = self.clock.now().since(self.at);
-            metrics::histogram!(metric::TELL_SECONDS).record(took.as_secs_f64());
+            self.stopwatch.note(self.at);
         }
     }
 }
@@ -181,8 +180,8 @@ mod tests {
     use crate::node::tests::ManualClock;
 
     fn delivery(first: u64, last: u64) -> (Arc<Delivery>, Ticket) {
-        let clock = Arc::new(ManualClock::default());
-        Delivery::begin(Seq(first), Seq(last), Timestamp::default(), clock)
+        let stopwatch = Arc::new(Stopwatch::new(Arc::new(ManualClock::default())));
+        Delivery::begin(Seq(first), Seq(last), Timestamp::default(), stopwatch)
     }
 
     #[tokio::test(start_paused = true)]

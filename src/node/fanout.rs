@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::delivery::{Deliveries, Delivery};
 use super::frame::Frame;
 use super::hub::Hub;
+use super::pulse::Stopwatch;
 use super::standing::{Unread, Urgency};
-use crate::domain::clock::Clock;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Audience, LogEntry, SessionEnded};
 use crate::domain::id::UserId;
@@ -27,7 +27,7 @@ pub(super) struct Fanout {
     pub(super) hub: Arc<Hub>,
     pub(super) unread: Arc<Unread>,
     pub(super) deliveries: Arc<Deliveries>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) stopwatch: Arc<Stopwatch>,
 }
 
 impl Fanout {
@@ -36,8 +36,8 @@ impl Fanout {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             return;
         };
-        let clock = Arc::clone(&self.clock);
-        let (delivery, opening) = Delivery::begin(first.seq, last.seq, last.at, clock);
+        let stopwatch = Arc::clone(&self.stopwatch);
+        let (delivery, opening) = Delivery::begin(first.seq, last.seq, last.at, stopwatch);
         for entry in entries {
             if let Effect::SessionEnded(ended) = entry.event.effect() {
                 self.end(entry, ended, &delivery);

@@ -247,6 +247,16 @@ impl Hub {
         }
     }
 
+    /// How many users are connected, and with how many connections.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let (mut users, mut connections) = (0, 0);
+        self.for_each(|_, entry| {
+            users += 1;
+            connections += entry.seats.len() as u64;
+        });
+        (users, connections)
+    }
+
     /// How many connections the user has that fit.
     pub(super) fn count(&self, user: UserId, fits: impl Fn(&Seat) -> bool) -> usize {
         seats_of(&self.shard(user), user)

@@ -20,6 +20,7 @@ mod limits;
 mod line;
 mod mailbox;
 mod presence;
+mod pulse;
 mod source;
 mod standing;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use frame::Frame;
 pub use limits::Pass;
 pub use line::{Line, Visitor};
 pub use presence::Present;
+pub use pulse::{Pulse, TellTimes};
 pub use source::{Read, Source};
 
 use connection::Timing;
@@ -59,6 +61,7 @@ use follower::Follower;
 use gate::Gate;
 use hub::Hub;
 use limits::{Limits, Maxima};
+use pulse::Stopwatch;
 use standing::{StandingReader, Unread};
 use wheel::Wheel;
 
@@ -129,6 +132,7 @@ struct Inner {
     wheel: Arc<Wheel>,
     unread: Arc<Unread>,
     deliveries: Arc<Deliveries>,
+    stopwatch: Arc<Stopwatch>,
     applied: watch::Receiver<Seq>,
     /// Over how many milliseconds a drain spreads those who come back.
     spread_ms: AtomicU64,
@@ -170,7 +174,7 @@ impl Node {
                 hub: Arc::clone(&inner.hub),
                 unread: Arc::clone(&inner.unread),
                 deliveries: Arc::clone(&inner.deliveries),
-                clock: Arc::clone(&inner.clock),
+                stopwatch: Arc::clone(&inner.stopwatch),
             },
             applied: applied_sender,
             clock: Arc::clone(&inner.clock),
@@ -274,6 +278,26 @@ impl Node {
         *self.inner.applied.borrow()
     }
 
+    /// Returns once a position after this one has been applied.
+    pub async fn until_past(&self, seq: Seq) {
+        let mut applied = self.inner.applied.clone();
+        if applied.wait_for(|applied| *applied > seq).await.is_err() {
+            // Nobody follows any more, so nothing will be applied.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// How the node is at this moment.
+    pub fn pulse(&self) -> Pulse {
+        let (users, connections) = self.inner.hub.size();
+        Pulse {
+            head: self.head(),
+            connections,
+            users,
+            tell: self.inner.stopwatch.summary(),
+        }
+    }
+
     /// Lets a connection in, as one that has yet to say who it is; counts it against the limits.
     pub fn admit(&self, address: Option<IpAddr>) -> Result<Visitor, Close> {
         arrival::admit(&self.inner, address)
@@ -322,6 +346,7 @@ impl Inner {
             hub: Arc::new(Hub::new(settings.max_connections_per_user)),
             limits: Arc::new(Limits::new(maxima)),
             wheel: Arc::new(Wheel::new(Arc::clone(&clock))),
+            stopwatch: Arc::new(Stopwatch::new(Arc::clone(&clock))),
             clock,
             unread: Arc::default(),
             deliveries: Arc::default(),

@@ -1,4 +1,4 @@
-//! Transports: sockets and REST.
+//! Transports: sockets, REST, and the pages that come with the program.
 //!
 //! Floor 4. Each request is decoded, handed to one service or node, and its answer encoded. It may
 //! not know storage.
@@ -8,4 +8,5 @@ pub mod desk;
 pub mod origin;
 pub mod rest;
 pub mod status;
+pub mod web;
 pub mod websocket;

@@ -16,6 +16,7 @@ use crate::domain::standing::Standing;
 use crate::node::delivery::{Deliveries, Delivery, Outcome};
 use crate::node::frame::Frame;
 use crate::node::mailbox::{FRAMES_MAX, Letter, Mailbox, Rights};
+use crate::node::pulse::Stopwatch;
 
 fn rights(as_of: u64) -> Rights {
     Rights {
@@ -32,8 +33,8 @@ fn rights(as_of: u64) -> Rights {
 }
 
 fn delivery(seq: u64, deliveries: &Deliveries) -> Arc<Delivery> {
-    let clock = Arc::new(ManualClock::default());
-    let (delivery, opening) = Delivery::begin(Seq(seq), Seq(seq), Timestamp::default(), clock);
+    let stopwatch = Arc::new(Stopwatch::new(Arc::new(ManualClock::default())));
+    let (delivery, opening) = Delivery::begin(Seq(seq), Seq(seq), Timestamp::default(), stopwatch);
     drop(opening);
     deliveries.remember(Arc::clone(&delivery));
     delivery

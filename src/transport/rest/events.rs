@@ -22,7 +22,7 @@ use crate::service::{AuditEntry, EventQuery};
 /// What happened.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
-struct EventBody {
+pub(super) struct EventBody {
     /// Its position in the log.
     #[schema(value_type = u64)]
     seq: Seq,
@@ -60,7 +60,7 @@ struct PartyBody {
 }
 
 impl EventBody {
-    fn of(audit: AuditEntry) -> Result<Self, Error> {
+    pub(super) fn of(audit: AuditEntry) -> Result<Self, Error> {
         let (kind, data) = type_and_data(&audit.entry.event)?;
         let (subject_type, subject_id) = audit.entry.event.subject();
         Ok(Self {

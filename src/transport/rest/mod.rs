@@ -8,6 +8,7 @@
 mod api_keys;
 mod context;
 mod docs;
+mod event_stream;
 mod events;
 mod extract;
 #[cfg(test)]
@@ -35,10 +36,13 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::domain::clock::{Clock, Entropy};
 use crate::node::Node;
 use crate::service::Core;
 
+pub use event_stream::places as stream_places;
 pub(super) use problem::Problem;
 pub use router::router;
 pub use specification::openapi;
@@ -56,6 +60,8 @@ pub struct RestState {
     pub entropy: Arc<dyn Entropy>,
     /// What the configuration says about it.
     pub settings: Arc<RestSettings>,
+    /// Streams of the log that may still be opened: [`stream_places`].
+    pub streams: Arc<Semaphore>,
 }
 
 /// What the configuration says about REST.

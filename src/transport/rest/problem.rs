@@ -56,7 +56,7 @@ impl Problem {
         }
     }
 
-    fn body(&self, request_id: &str) -> ProblemBody {
+    pub(super) fn body(&self, request_id: &str) -> ProblemBody {
         let code = self.code();
         let mut body = ProblemBody {
             kind: format!("urn:sessionwire:error:{}", code.as_str()),

@@ -22,8 +22,8 @@ use super::extract::accept_json;
 use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, once};
 use super::problem::Problem;
 use super::{
-    api_keys, docs, events, groups as group_routes, health, me, members, notices, policies,
-    presence, revoke_all, sessions, sign_in, signing_keys, users,
+    api_keys, docs, event_stream, events, groups as group_routes, health, me, members, notices,
+    policies, presence, revoke_all, sessions, sign_in, signing_keys, users,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -70,8 +70,15 @@ impl Audience {
     }
 }
 
-/// All calls, by whom they are for.
-pub(super) fn groups() -> [(Audience, OpenApiRouter<RestState>); 4] {
+/// In what form a group of calls answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answers {
+    Json,
+    Stream,
+}
+
+/// All calls, by whom they are for and how they answer.
+pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 5] {
     let anyone = sign_in::routes().merge(signing_keys::public_routes());
     let administrators = users::routes()
         .merge(group_routes::routes())
@@ -85,31 +92,43 @@ pub(super) fn groups() -> [(Audience, OpenApiRouter<RestState>); 4] {
         .merge(signing_keys::routes())
         .merge(revoke_all::routes());
     [
-        (Audience::Anyone, anyone),
-        (Audience::SignedIn, me::routes()),
-        (Audience::Administrators, administrators),
-        (Audience::Operators, health::routes()),
+        (Audience::Anyone, Answers::Json, anyone),
+        (Audience::SignedIn, Answers::Json, me::routes()),
+        (Audience::Administrators, Answers::Json, administrators),
+        (
+            Audience::Administrators,
+            Answers::Stream,
+            event_stream::routes(),
+        ),
+        (Audience::Operators, Answers::Json, health::routes()),
     ]
 }
 
-/// REST as a whole, with the routes of sockets in the same frame. Serve it with connection info
-/// (`SocketAddr`), or no address is known.
-pub fn router(rest: RestState, sockets: Router) -> Router {
+/// REST as a whole, with the routes of sockets and pages in the same frame. Serve it with connection
+/// info (`SocketAddr`), or no address is known.
+pub fn router(rest: RestState, others: Router) -> Router {
     let routes = groups()
         .into_iter()
-        .fold(docs::routes(), |all, (audience, group)| {
-            all.merge(layered(audience, group.into(), &rest))
+        .fold(docs::routes(), |all, (audience, answers, group)| {
+            all.merge(layered(audience, answers, group.into(), &rest))
         });
     let frame = Frame::from(&rest);
-    framed(routes.with_state(rest).merge(sockets), &frame)
+    framed(routes.with_state(rest).merge(others), &frame)
 }
 
 /// The layers that only some groups have.
-fn layered(audience: Audience, group: Router<RestState>, rest: &RestState) -> Router<RestState> {
-    match audience {
-        Audience::Operators => group,
-        Audience::Anyone | Audience::SignedIn => group.route_layer(from_fn(accept_json)),
-        Audience::Administrators => group
+fn layered(
+    audience: Audience,
+    answers: Answers,
+    group: Router<RestState>,
+    rest: &RestState,
+) -> Router<RestState> {
+    match (audience, answers) {
+        (Audience::Operators, _) | (_, Answers::Stream) => group,
+        (Audience::Anyone | Audience::SignedIn, Answers::Json) => {
+            group.route_layer(from_fn(accept_json))
+        }
+        (Audience::Administrators, Answers::Json) => group
             .route_layer(from_fn_with_state(rest.clone(), once))
             .route_layer(from_fn(accept_json)),
     }

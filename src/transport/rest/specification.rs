@@ -32,7 +32,7 @@ pub fn openapi() -> OpenApi {
         })))
         .components(Some(components()))
         .build();
-    for (audience, router) in groups() {
+    for (audience, _, router) in groups() {
         let mut part = router.into_openapi();
         describe(&mut part, audience);
         document.merge(part);

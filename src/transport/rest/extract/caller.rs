@@ -44,6 +44,27 @@ pub(in crate::transport::rest) struct Admin(Caller);
 /// An administrator, or a key with the scope `sessions`.
 pub(in crate::transport::rest) struct Scoped(Caller);
 
+/// An administrator's credential, for answers that outlast its check: it is checked again and again.
+pub(in crate::transport::rest) struct Credential {
+    token: Bearer,
+    context: Context,
+}
+
+impl Credential {
+    /// Whether it would still be let in.
+    pub(in crate::transport::rest) async fn check(&self, rest: &RestState) -> Result<(), Problem> {
+        let identity = recognise(self.token.expose(), rest).await?;
+        match identity.power() {
+            Some(Power::Full) => Ok(()),
+            Some(Power::SparesAdministrators) | None => Err(forbidden()),
+        }
+    }
+
+    pub(in crate::transport::rest) fn request_id(&self) -> &str {
+        self.context.request_id()
+    }
+}
+
 struct Caller {
     actor: Actor,
     power: Power,
@@ -85,18 +106,22 @@ pub(in crate::transport::rest) async fn identify(
     if let Some(known) = parts.extensions.get::<Identity>() {
         return Ok(known.clone());
     }
-    let token = bearer(&parts.headers)?;
-    let identity = if token.starts_with(API_KEY_PREFIX) {
+    let identity = recognise(bearer(&parts.headers)?, rest).await?;
+    parts.extensions.insert(identity.clone());
+    Ok(identity)
+}
+
+/// Whose credential this is.
+async fn recognise(token: &str, rest: &RestState) -> Result<Identity, Problem> {
+    if token.starts_with(API_KEY_PREFIX) {
         let key = Bearer::new(token.to_owned());
         let key = rest.core.authenticate_api_key(&key).await?;
-        Identity::ApiKey(key.id, key.scopes.into())
+        Ok(Identity::ApiKey(key.id, key.scopes.into()))
     } else {
         let claims = rest.node.check(token)?;
         rest.core.note_presented(&claims).await?;
-        Identity::User(Arc::new(claims))
-    };
-    parts.extensions.insert(identity.clone());
-    Ok(identity)
+        Ok(Identity::User(Arc::new(claims)))
+    }
 }
 
 /// The token of `Authorization: Bearer`. Two such headers are none that can be believed.
@@ -148,6 +173,18 @@ impl FromRequestParts<RestState> for Admin {
             Power::Full => Ok(Self(caller)),
             Power::SparesAdministrators => Err(forbidden()),
         }
+    }
+}
+
+impl FromRequestParts<RestState> for Credential {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let context = Context::from_request_parts(parts, rest).await?;
+        let token = Bearer::new(bearer(&parts.headers)?.to_owned());
+        let credential = Self { token, context };
+        credential.check(rest).await?;
+        Ok(credential)
     }
 }
 
