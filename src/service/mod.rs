@@ -15,6 +15,7 @@ mod password;
 mod policy;
 mod session;
 mod sign_in;
+mod step;
 mod sweep;
 mod takeover;
 mod token;
@@ -30,6 +31,7 @@ pub use outcome::{Call, Change, Done, Effect, Mode, Power, Reach};
 pub use password::PasswordSettings;
 pub use session::SessionsWanted as SessionFilter;
 pub use sign_in::SignIn;
+pub use step::{STEP_TARGET, Step};
 pub use user::UserPatch;
 pub use vault::{KeyFileError, Vault};
 pub use view::{

@@ -2,6 +2,7 @@
 
 use super::outcome::by_policy;
 use super::session::check_power;
+use super::step::Step;
 use super::vault::{BearerKind, hash, new_bearer};
 use super::{Call, Core, Origin, Result, SignInAnswer};
 use crate::domain::Reason;
@@ -58,6 +59,7 @@ impl Core {
         let (user, password_hash) = self.prove(&attempt, origin).await?;
         let newcomer = newcomer(attempt.device, attempt.remember_me, origin);
         let cause = by_user(user, origin);
+        Step::Proven.reached();
         let mut tx = self.begin().await?;
         // Between the proof and the lock the account may have changed.
         let (found, hash_now) = tx
@@ -222,6 +224,7 @@ impl Core {
     ) -> Result<SignInAnswer> {
         let (sessions, at_limit) = match entry {
             Entry::In(session) => {
+                Step::Written.reached();
                 self.commit(tx).await?;
                 return Ok(SignInAnswer::SignedIn(Box::new(self.issue(session).await?)));
             }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sessionwire_guard::Claims;
 
+use super::step::Step;
 use super::vault::{BearerKind, hash, new_bearer};
 use super::{Call, Core, Origin, Result, SignedIn, UserView};
 use crate::domain::Reason;
@@ -36,6 +37,7 @@ impl Core {
     /// Tokens for a live session: the position first, the rights second, both after the commit that
     /// led here.
     pub(super) async fn issue(&self, id: SessionId) -> Result<SignedIn> {
+        Step::Committed.reached();
         let mut tx = self.read().await?;
         let (session, state) = tx
             .find_session_to_refresh(id)
@@ -57,6 +59,8 @@ impl Core {
             .await?
             .pop()
             .ok_or(Error::RefreshTokenInvalid)?;
+        drop(tx);
+        Step::RightsRead.reached();
         let expires_at = now
             .plus(self.settings.access_token_ttl)
             .min(session.expires_at);
@@ -98,6 +102,7 @@ impl Core {
             .vault
             .read_refresh_token(token)
             .ok_or(Error::RefreshTokenInvalid)?;
+        Step::Proven.reached();
         let mut tx = self.begin().await?;
         let (session, state) = tx
             .find_session_to_refresh(id)
@@ -120,14 +125,11 @@ impl Core {
         }
         match self.judge(state, generation, now) {
             Presentation::Reuse => {
-                self.end_and_refuse(tx, &session, Reason::RefreshTokenReused, &cause)
-                    .await
+                return self
+                    .end_and_refuse(tx, &session, Reason::RefreshTokenReused, &cause)
+                    .await;
             }
-            Presentation::Repeat => {
-                self.use_session(&mut tx, session, now).await?;
-                self.commit(tx).await?;
-                self.issue(id).await
-            }
+            Presentation::Repeat => {}
             Presentation::Rotate => {
                 let next = RefreshState {
                     generation: generation.saturating_add(1),
@@ -135,11 +137,12 @@ impl Core {
                     presented: false,
                 };
                 tx.update_refresh_state(id, next).await?;
-                self.use_session(&mut tx, session, now).await?;
-                self.commit(tx).await?;
-                self.issue(id).await
             }
         }
+        self.use_session(&mut tx, session, now).await?;
+        Step::Written.reached();
+        self.commit(tx).await?;
+        self.issue(id).await
     }
 
     fn judge(&self, state: RefreshState, generation: u32, now: Timestamp) -> Presentation {

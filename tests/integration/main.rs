@@ -11,6 +11,8 @@ mod drain;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod openapi;
@@ -26,6 +28,8 @@ mod rules;
 mod sessions;
 #[cfg(test)]
 mod socket;
+#[cfg(test)]
+mod stream;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

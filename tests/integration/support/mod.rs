@@ -3,10 +3,12 @@
 mod clock;
 mod rest;
 mod socket;
+mod steps;
 
 pub(crate) use clock::TestClock;
 pub(crate) use rest::{Answer, SignedIn};
 pub(crate) use socket::{Heard, Socket};
+pub(crate) use steps::Steps;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
