@@ -28,6 +28,7 @@ format: ## Check the formatting
 .PHONY: lint
 lint: ## Run clippy over everything
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target -- -D warnings
 
 .PHONY: docs
 docs: ## Check the documentation, private items too
