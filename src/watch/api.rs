@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use super::WatchError;
 use super::output::{Output, confirm};
 
-/// No answer takes longer, or is larger.
+/// No answer takes longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// None is larger.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// The tokens of a session.
 #[derive(Clone)]
@@ -43,6 +45,8 @@ impl Api {
     pub(super) fn new(url: &str) -> Result<Self, WatchError> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
+            // A password is for the server that was named, and no other.
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| WatchError::Unreachable(url.into(), error.to_string()))?;
         Ok(Self {
@@ -70,10 +74,20 @@ impl Api {
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        let response = request.send().await.map_err(unreachable)?;
+        let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
-        let body = response.json().await.unwrap_or(Value::Null);
-        Ok(Answer { status, body })
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            text.extend_from_slice(&chunk);
+            if text.len() > ANSWER_BYTES_MAX {
+                let what = "its answer is too long".into();
+                return Err(WatchError::Unreachable(self.url.clone(), what));
+            }
+        }
+        Ok(Answer {
+            status,
+            body: serde_json::from_slice(&text).unwrap_or(Value::Null),
+        })
     }
 
     fn keep(&self, body: &Value) -> Result<Tokens, WatchError> {

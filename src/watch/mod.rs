@@ -7,7 +7,9 @@ mod api;
 mod output;
 mod reconnect;
 mod render;
+mod session;
 mod socket;
+mod stop;
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -15,7 +17,23 @@ use uuid::Uuid;
 
 use api::Api;
 use output::Output;
-use socket::Ended;
+use stop::Stop;
+
+/// A password that was typed; it can't be printed.
+#[derive(Clone)]
+struct Typed(String);
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl From<String> for Typed {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
 
 /// Arguments of `watch`.
 #[derive(Debug, clap::Args)]
@@ -32,7 +50,7 @@ pub struct WatchArgs {
     user: String,
     /// The password; else WATCH_PASSWORD, else the first line of standard input.
     #[arg(long)]
-    password: Option<String>,
+    password: Option<Typed>,
     /// The name of this device; others see it.
     #[arg(long)]
     device_name: Option<String>,
@@ -40,7 +58,7 @@ pub struct WatchArgs {
     #[arg(long)]
     device_id: Option<Uuid>,
     /// What kind of device this is.
-    #[arg(long, default_value = "desktop")]
+    #[arg(long, default_value = "desktop", value_parser = ["web", "ios", "android", "desktop", "game", "other"])]
     platform: String,
     /// Ask for a long session.
     #[arg(long)]
@@ -54,7 +72,7 @@ pub struct WatchArgs {
     /// Sign out when interrupted; otherwise the session lives on.
     #[arg(long)]
     sign_out: bool,
-    /// Print every message as a line of JSON, as it came.
+    /// Print every message, and what this client does, as a line of JSON.
     #[arg(long)]
     json: bool,
 }
@@ -78,20 +96,29 @@ pub enum WatchError {
 
 /// Signs in and watches until interrupted or signed out.
 pub async fn run(args: WatchArgs) -> Result<(), WatchError> {
+    match sign_in_and_watch(args).await {
+        // Whoever read the lines has read enough.
+        Err(WatchError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+async fn sign_in_and_watch(args: WatchArgs) -> Result<(), WatchError> {
     let mut output = Output::new(args.json);
     let api = Api::new(&args.url)?;
     let body = sign_in_body(&args)?;
-    let tokens = api::sign_in(&api, body, args.take_over, &mut output).await?;
-    let watching = socket::watch(&api, tokens, args.answer.as_deref(), &mut output);
-    tokio::select! {
-        ended = watching => ended.map(|Ended| ()),
-        _ = tokio::signal::ctrl_c() => {
-            if args.sign_out {
-                api.sign_out().await?;
-            }
-            Ok(())
-        }
+    let mut stop = Stop::hear()?;
+    let tokens = tokio::select! {
+        signed_in = api::sign_in(&api, body, args.take_over, &mut output) => signed_in?,
+        () = stop.asked() => return Ok(()),
+    };
+    let answer = args.answer.as_deref();
+    session::watch(&api, tokens, answer, &mut output, &mut stop).await?;
+    if args.sign_out {
+        // Where the session is over already there is nothing to sign out of.
+        api.sign_out().await?;
     }
+    Ok(())
 }
 
 fn sign_in_body(args: &WatchArgs) -> Result<serde_json::Value, WatchError> {
@@ -109,7 +136,7 @@ fn sign_in_body(args: &WatchArgs) -> Result<serde_json::Value, WatchError> {
 
 fn password(args: &WatchArgs) -> Result<String, WatchError> {
     if let Some(password) = &args.password {
-        return Ok(password.clone());
+        return Ok(password.0.clone());
     }
     if let Ok(password) = std::env::var("WATCH_PASSWORD") {
         return Ok(password);

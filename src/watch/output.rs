@@ -1,8 +1,9 @@
 //! What is printed: lines for people, or JSON lines for programs.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::render::{clean, render};
 
@@ -17,11 +18,27 @@ impl Output {
     }
 
     /// A message of the server.
-    pub(super) fn message(&mut self, text: &str, message: &Value) -> std::io::Result<()> {
+    pub(super) fn message(&mut self, message: &Value) -> std::io::Result<()> {
         if self.json {
-            line(text)
+            line(&message.to_string())
+        } else if message["type"] == "pong" {
+            // Nobody asked to see that the connection is alive.
+            Ok(())
         } else {
             said(&render(message))
+        }
+    }
+
+    /// A connection is over.
+    pub(super) fn closed(&mut self, code: u16, reason: &str) -> std::io::Result<()> {
+        let detail = format!("disconnected ({code} {reason})");
+        if self.json {
+            let happening = serde_json::json!({
+                "type": "watch.closed", "detail": detail, "code": code, "reason": reason,
+            });
+            line(&happening.to_string())
+        } else {
+            said(&format!("{}  {detail}", clock()))
         }
     }
 
@@ -56,16 +73,19 @@ pub(super) fn prompt(text: &str) -> std::io::Result<()> {
 
 /// Asks a question that is answered by yes or no; without a terminal the answer is no.
 pub(super) async fn confirm(question: String) -> bool {
-    let asked = tokio::task::spawn_blocking(move || {
-        use std::io::IsTerminal as _;
-        let stdin = std::io::stdin();
-        if !stdin.is_terminal() || prompt(&format!("{question} [y/N] ")).is_err() {
-            return false;
-        }
-        let mut line = String::new();
-        stdin.lock().read_line(&mut line).is_ok() && line.trim().eq_ignore_ascii_case("y")
-    });
-    asked.await.unwrap_or(false)
+    // A thread of its own, not the runtime's: the program may end while the question stands.
+    let (answer, answered) = oneshot::channel();
+    std::thread::spawn(move || answer.send(ask(&question)));
+    answered.await.unwrap_or(false)
+}
+
+fn ask(question: &str) -> bool {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() || prompt(&format!("{question} [y/N] ")).is_err() {
+        return false;
+    }
+    let mut line = String::new();
+    stdin.lock().read_line(&mut line).is_ok() && line.trim().eq_ignore_ascii_case("y")
 }
 
 /// The time of day in UTC.

@@ -74,11 +74,17 @@ fn list(items: &Value) -> String {
 pub(super) fn clean(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = (!c.is_control()).then_some(c);
+            let escaped = steers(c).then(|| c.escape_default());
+            let plain = (!steers(c)).then_some(c);
             escaped.into_iter().flatten().chain(plain)
         })
         .collect()
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -112,6 +118,7 @@ mod tests {
     #[test]
     fn hostile_text_does_not_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(clean("a\u{202e}b"), "a\\u{202e}b");
     }
 
     proptest::proptest! {

@@ -36,3 +36,5 @@ mod support;
 mod takeover;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod watch;
