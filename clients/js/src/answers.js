@@ -1,0 +1,108 @@
+/**
+ * Answers: reads what the server says after a sign-in or a refresh, and refuses what isn't that. Pure. It
+ * may not know what becomes of it.
+ */
+
+import { SessionwireError } from './errors.js';
+
+/** @typedef {import('./types.js').Kept} Kept */
+
+/**
+ * @param {any} body
+ * @param {number} askedAt By this device's clock; the server's may differ, so only durations are taken from it.
+ * @returns {Kept}
+ */
+export function readSignedIn(body, askedAt) {
+  const { session_id: id, access_token: accessToken, refresh_token: refreshToken, expires_in: seconds, user, device } = body ?? {};
+  if (![id, accessToken, refreshToken, user?.id, device?.id].every(isText) || !Number.isFinite(seconds)) {
+    throw new SessionwireError('bad_answer', 'The answer is not what a Sessionwire server sends.', { status: 200 });
+  }
+  const asOf = positionIn(accessToken);
+  return Object.freeze({
+    id,
+    device: Object.freeze({ id: device.id, name: String(device.name ?? ''), platform: String(device.platform ?? '') }),
+    grant: Object.freeze({
+      version: 0,
+      accessToken,
+      refreshToken,
+      obtainedAt: askedAt,
+      expiresAt: askedAt + seconds * 1_000,
+      asOf,
+      user: readUser(user),
+    }),
+    rights: Object.freeze({ asOf, groups: sorted(user.groups), permissions: sorted(user.permissions), by: null }),
+  });
+}
+
+/**
+ * The session with what a refresh brought.
+ * @param {Kept} kept
+ * @param {Kept} fresh
+ * @returns {Kept}
+ */
+export function renewed(kept, fresh) {
+  const grant = Object.freeze({ ...fresh.grant, version: kept.grant.version + 1 });
+  const asOf = Math.max(fresh.rights.asOf, kept.rights.asOf);
+  // A token whose position can't be read is taken for up to date: the server has just made it.
+  const isNews = fresh.rights.asOf === -1 || fresh.rights.asOf >= kept.rights.asOf;
+  const rights = isNews ? Object.freeze({ ...fresh.rights, asOf, by: kept.rights.by }) : kept.rights;
+  return Object.freeze({ ...kept, grant, rights });
+}
+
+/** @param {any} user */
+function readUser(user) {
+  const { id, username, display_name: displayName, external_id: externalId } = user;
+  return Object.freeze({
+    id,
+    username: String(username ?? ''),
+    displayName: String(displayName ?? username ?? ''),
+    ...(isText(externalId) ? { externalId } : {}),
+  });
+}
+
+/**
+ * @param {unknown} value
+ * @returns {readonly string[]}
+ */
+export function sorted(value) {
+  return Object.freeze(Array.isArray(value) ? value.filter(isText).sort() : []);
+}
+
+/** @param {unknown} value */
+function isText(value) {
+  return typeof value === 'string';
+}
+
+/**
+ * The token's `as_of`, unverified: it only orders what this client was told.
+ * @param {string} token
+ */
+function positionIn(token) {
+  try {
+    const position = JSON.parse(bytesOf(token.split('.')[1] ?? '')).as_of;
+    return Number.isSafeInteger(position) ? position : -1;
+  } catch {
+    return -1;
+  }
+}
+
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/**
+ * Base64url; `atob` is missing in some React Native engines. One character a byte is enough for a number.
+ * @param {string} text
+ */
+function bytesOf(text) {
+  let bits = 0;
+  let held = 0;
+  let bytes = '';
+  for (const digit of text) {
+    held = ((held << 6) | DIGITS.indexOf(digit)) & 0xffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes += String.fromCharCode((held >> bits) & 0xff);
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,141 @@
+/**
+ * Types that several modules share, and that applications see. No code.
+ */
+
+/** @typedef {'connecting' | 'live' | 'offline' | 'ended'} State */
+/** @typedef {'web' | 'ios' | 'android' | 'desktop' | 'game' | 'other'} Platform */
+
+/** @typedef {{ readonly deviceName: string, readonly platform: string }} DeviceLabel */
+/** @typedef {{ readonly id: string, readonly name: string, readonly platform: string }} Device */
+/** @typedef {{ readonly id: string, readonly username: string, readonly displayName: string, readonly externalId?: string }} User */
+/** @typedef {{ readonly reason: string, readonly message: string, readonly replacedBy?: DeviceLabel }} Ended */
+/** @typedef {{ readonly deviceName: string, readonly platform: string, readonly lastActiveAt: string }} SeatTaken */
+
+/**
+ * @typedef {object} SignInOptions
+ * @property {string} username
+ * @property {string} password
+ * @property {boolean} [rememberMe] For the longer pair of lifetimes in the policy.
+ */
+
+/** @typedef {{ readonly outcome: 'signed_in', readonly user: User, readonly device: Device }} SignedIn */
+/**
+ * No seat is free. `takeOver` is there where the policy lets the person take one.
+ * @typedef {{ readonly outcome: 'refused', readonly sessions: readonly SeatTaken[], readonly takeOver?: () => Promise<SignInResult> }} Refused
+ */
+/**
+ * The devices in the way are being asked.
+ * @typedef {{ readonly outcome: 'pending', readonly expiresAt: string, readonly decided: Promise<Decided>, cancel(): void }} Pending
+ */
+/** @typedef {{ readonly outcome: 'denied' }} Denied */
+/** @typedef {{ readonly outcome: 'cancelled' }} Cancelled */
+/** @typedef {SignedIn | Refused | Pending} SignInResult */
+/** @typedef {SignedIn | Refused | Denied | Cancelled} Decided */
+
+/**
+ * @typedef {object} StateChange
+ * @property {State} state
+ * @property {State} previous
+ * @property {Ended} [ended]
+ */
+/**
+ * `initiatedBy` is null where the change happened while nobody listened.
+ * @typedef {object} PermissionsChange
+ * @property {readonly string[]} gained
+ * @property {readonly string[]} lost
+ * @property {readonly string[]} groupsAdded
+ * @property {readonly string[]} groupsRemoved
+ * @property {string | null} initiatedBy
+ */
+/**
+ * @typedef {object} TakeoverRequest
+ * @property {string} requestId
+ * @property {string} deviceName
+ * @property {string} platform
+ * @property {string} expiresAt
+ * @property {() => boolean} approve Signs this device out and lets the other one in. False: not connected now.
+ * @property {() => boolean} deny
+ */
+/** @typedef {{ id: number, level: 'info' | 'warning' | 'critical', title: string, body: string, data?: unknown, at: string }} Notice */
+/** @typedef {{ code: string, message: string }} Report */
+
+/**
+ * @typedef {{
+ *   statechange: StateChange,
+ *   permissionschange: PermissionsChange,
+ *   ended: Ended,
+ *   takeoverrequest: TakeoverRequest,
+ *   notice: Notice,
+ *   error: Report,
+ *   change: undefined,
+ * }} Events
+ */
+
+/** @typedef {string | null | undefined} Text */
+/**
+ * @typedef {object} TextStorage
+ * @property {(key: string) => Text | Promise<Text>} get
+ * @property {(key: string, text: string) => unknown} set
+ * @property {(key: string) => unknown} remove
+ */
+
+/**
+ * What of a WebSocket is used; `ws`, browsers and React Native have it.
+ * @typedef {object} SocketLike
+ * @property {number} readyState
+ * @property {(text: string) => void} send
+ * @property {(code?: number, reason?: string) => void} close
+ * @property {((event: any) => void) | null} onopen
+ * @property {((event: any) => void) | null} onmessage
+ * @property {((event: any) => void) | null} onclose
+ * @property {((event: any) => void) | null} onerror
+ */
+/** @typedef {new (url: string, protocols: string[]) => SocketLike} SocketClass */
+
+/**
+ * @typedef {object} Options
+ * @property {string} [url] Base address of the server; left out: the page's origin.
+ * @property {'memory' | 'local' | TextStorage} [storage]
+ * @property {{ id?: string, name?: string, platform?: Platform }} [device]
+ * @property {string} [namespace] Two namespaces are two devices.
+ * @property {readonly string[]} [trustedOrigins] Other origins that may be sent the token by `session.fetch`.
+ * @property {number} [idleAfterMs] How long after the person's last activity tokens are still refreshed
+ *   silently. A minute where there is a page, for ever where there is none.
+ * @property {typeof globalThis.fetch} [fetch]
+ * @property {any} [WebSocket] A class like the browser's.
+ * @property {{ time?: import('./time.js').Time, platform?: import('./platform.js').Platform }} [internals] For tests.
+ */
+
+/**
+ * @typedef {object} Rights
+ * @property {number} asOf Position in the server's log up to which they are known.
+ * @property {readonly string[]} groups
+ * @property {readonly string[]} permissions
+ * @property {string | null} by Who changed them last.
+ */
+
+/**
+ * What the last sign-in or refresh answered.
+ * @typedef {object} Grant
+ * @property {number} version How often the refresh token was rotated; of two grants the later has the higher.
+ * @property {string} accessToken
+ * @property {string} refreshToken
+ * @property {number} obtainedAt By this device's clock.
+ * @property {number} expiresAt By this device's clock.
+ * @property {number} asOf How much of the log the access token has seen; -1 where that isn't known.
+ * @property {User} user
+ */
+
+/** @typedef {{ readonly id: string, readonly device: Device, readonly grant: Grant, readonly rights: Rights }} Kept */
+
+/**
+ * The one record that is stored.
+ * @typedef {object} Stored
+ * @property {number} generation Grows with each sign-in and each end.
+ * @property {number} signedOut The generation that the person's last sign-out began.
+ * @property {string} mark Random; decides where two tabs began the same generation.
+ * @property {Kept | null} session
+ * @property {Ended | null} ended
+ */
+
+export {};
