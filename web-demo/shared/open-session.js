@@ -1,0 +1,38 @@
+// One session for a page. Two namespaces of one browser are two devices, which is how the stage shows a
+// laptop and a phone side by side.
+
+import { createSession } from '/client/index.js';
+
+/** @typedef {import('./types.js').Session} Session */
+
+/**
+ * @param {{ namespace: string, device?: { name?: string, platform?: string } }} options
+ * @returns {Session}
+ */
+export function openSession({ namespace, device = {} }) {
+  return /** @type {Session} */ (/** @type {unknown} */ (createSession({ storage: 'local', namespace, device })));
+}
+
+/**
+ * Until the session is live, or it is plain that it won't be soon: then the page shows what is known.
+ *
+ * @param {Session} session
+ * @param {number} patience in milliseconds
+ * @returns {Promise<void>}
+ */
+export function settled(session, patience) {
+  return new Promise((resolve) => {
+    const done = () => {
+      if (session.state === 'connecting') return;
+      clearTimeout(timer);
+      off();
+      resolve();
+    };
+    const off = session.on('statechange', done);
+    const timer = setTimeout(() => {
+      off();
+      resolve();
+    }, patience);
+    done();
+  });
+}
