@@ -34,8 +34,10 @@ export class Api {
   async post(path, { body, token, lasting = false } = {}) {
     const late = new AbortController();
     const abort = () => late.abort();
-    if (this.#closed.signal.aborted && !lasting) throw closedError();
-    this.#closed.signal.addEventListener('abort', abort);
+    if (!lasting) {
+      if (this.#closed.signal.aborted) throw closedError();
+      this.#closed.signal.addEventListener('abort', abort);
+    }
     const timer = this.#time.after(abort, TIMEOUT_MS);
     try {
       const call = this.#fetch;
@@ -55,7 +57,7 @@ export class Api {
       return await read(response);
     } catch (error) {
       if (error instanceof SessionwireError) throw error;
-      if (this.#closed.signal.aborted) throw closedError();
+      if (this.#closed.signal.aborted && !lasting) throw closedError();
       if (late.signal.aborted) throw new SessionwireError('timeout', 'The server did not answer in time.', { cause: error });
       throw new SessionwireError('network_error', 'The server could not be reached.', { cause: error });
     } finally {

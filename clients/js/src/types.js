@@ -85,6 +85,7 @@
  * @property {number} readyState
  * @property {(text: string) => void} send
  * @property {(code?: number, reason?: string) => void} close
+ * @property {() => void} [terminate] Only `ws`.
  * @property {((event: any) => void) | null} onopen
  * @property {((event: any) => void) | null} onmessage
  * @property {((event: any) => void) | null} onclose

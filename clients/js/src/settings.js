@@ -1,0 +1,56 @@
+/**
+ * Settings: the application's options, checked, with what the platform gives where nothing was said. It may
+ * not know what they are used for.
+ */
+
+import { platformOf } from './platform.js';
+import { systemTime } from './time.js';
+
+/**
+ * @typedef {object} Settings
+ * @property {string} base Without a slash at its end.
+ * @property {'memory' | 'local' | import('./types.js').TextStorage} storage
+ * @property {NonNullable<import('./types.js').Options['device']>} device
+ * @property {string} namespace
+ * @property {readonly string[]} trustedOrigins
+ * @property {number | undefined} idleAfterMs
+ * @property {typeof globalThis.fetch} fetch
+ * @property {import('./types.js').SocketClass} SocketClass
+ * @property {import('./time.js').Time} time
+ * @property {import('./platform.js').Platform} platform
+ */
+
+/**
+ * @param {import('./types.js').Options} options
+ * @returns {Settings}
+ */
+export function readOptions(options) {
+  const { storage = 'memory', device = {}, namespace = 'default', trustedOrigins = [], idleAfterMs } = options;
+  const { time = systemTime, platform = platformOf() } = options.internals ?? {};
+  const url = options.url || platform.origin;
+  if (!url) throw new TypeError('Outside a page, createSession needs `url`: the address of the server.');
+  const { origin, pathname, protocol } = new URL(url, platform.origin);
+  if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError('`url` must begin with http: or https:.');
+  if (storage !== 'memory' && storage !== 'local' && typeof storage?.get !== 'function') {
+    throw new TypeError("`storage` is 'memory', 'local' or an object with get, set and remove.");
+  }
+  const fetch = options.fetch ?? globalThis.fetch;
+  if (typeof fetch !== 'function') throw new TypeError('There is no fetch here: pass one as `fetch`.');
+  const SocketClass = options.WebSocket ?? globalThis.WebSocket;
+  if (typeof SocketClass !== 'function') {
+    throw new TypeError('There is no WebSocket here (Node has one from version 22): install `ws` and pass its WebSocket as `WebSocket`.');
+  }
+  return {
+    base: origin + pathname.replace(/\/+$/, ''),
+    storage,
+    device,
+    namespace,
+    trustedOrigins,
+    idleAfterMs,
+    // Browsers refuse a fetch that is called as somebody's method.
+    fetch: (input, init) => fetch(input, init),
+    SocketClass,
+    time,
+    platform,
+  };
+}

@@ -1,0 +1,274 @@
+/**
+ * The socket: drives the connection's state machine with a real WebSocket and real timers. At most one
+ * socket at a time. It may not know what is stored, nor what an application hears.
+ */
+
+import { backoff } from './backoff.js';
+import { hasSocket, OFF, shown, step, timersIn, UNRESPONSIVE } from './machine.js';
+import { readMessage } from './messages.js';
+
+/** @typedef {import('./machine.js').Input} Input */
+/** @typedef {import('./machine.js').Effect} Effect */
+/** @typedef {import('./machine.js').TimerName} TimerName */
+
+/**
+ * @typedef {object} Surroundings
+ * @property {() => { token: string, expiresAt: number } | null} token The present access token.
+ * @property {() => boolean} usable
+ * @property {(than: string) => Promise<import('./tokens.js').Renewal>} renew
+ * @property {(message: import('./messages.js').Message) => void} message
+ * @property {(code: number, reason: string) => void} over The server says that the session is over.
+ * @property {(report: import('./types.js').Report) => void} report
+ * @property {() => void} changed What `shown` says may have changed.
+ */
+
+const SUBPROTOCOL = 'sessionwire.v1';
+const OPEN = 1;
+
+export class Link {
+  #time;
+  #address;
+  #SocketClass;
+  #around;
+  #state = OFF;
+  /** @type {import('./types.js').SocketLike | null} */
+  #socket = null;
+  /** @type {Map<TimerName, import('./time.js').Timer>} */
+  #timers = new Map();
+  /** @type {Input[]} */
+  #inputs = [];
+  #busy = false;
+  /** The token that the server knows of this socket. */
+  #told = { token: '', expiresAt: 0 };
+  /** Grows with each start and stop, so that what was asked before is not taken for an answer after. */
+  #run = 0;
+
+  /**
+   * @param {object} parts
+   * @param {import('./time.js').Time} parts.time
+   * @param {string} parts.address
+   * @param {import('./types.js').SocketClass} parts.SocketClass
+   * @param {boolean} parts.online
+   * @param {Surroundings} parts.around
+   */
+  constructor({ time, address, SocketClass, online, around }) {
+    this.#time = time;
+    this.#address = address;
+    this.#SocketClass = SocketClass;
+    this.#around = around;
+    this.#state = { ...OFF, online };
+  }
+
+  get shown() {
+    return shown(this.#state);
+  }
+
+  start() {
+    this.#run += 1;
+    this.#feed({ type: 'start', usable: this.#around.usable() });
+  }
+
+  stop() {
+    this.#run += 1;
+    this.#feed({ type: 'stop' });
+  }
+
+  /** There is a new token. */
+  token() {
+    this.#feed({ type: 'token' });
+  }
+
+  /** The person is there. */
+  person() {
+    this.#feed({ type: 'person' });
+  }
+
+  woke() {
+    this.#feed({ type: 'wake', usable: this.#around.usable() });
+  }
+
+  online() {
+    this.#feed({ type: 'online', usable: this.#around.usable() });
+  }
+
+  offline() {
+    this.#feed({ type: 'offline' });
+  }
+
+  /**
+   * @param {object} message
+   * @returns {boolean} Whether it went out.
+   */
+  say(message) {
+    return this.#state.phase === 'live' && this.#send(message);
+  }
+
+  /** @param {Input} input */
+  #feed(input) {
+    this.#inputs.push(input);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) this.#step(next);
+    } finally {
+      this.#busy = false;
+    }
+    this.#around.changed();
+  }
+
+  /** @param {Input} input */
+  #step(input) {
+    const { state, effects } = step(this.#state, input);
+    this.#state = state;
+    const dead = input.type === 'timer' && (input.name === 'pong' || input.name === 'welcome');
+    if (!hasSocket(state)) this.#drop(dead);
+    const allowed = timersIn(state);
+    for (const name of [...this.#timers.keys()]) if (!allowed.includes(name)) this.#cancel(name);
+    for (const effect of effects) this.#act(effect);
+  }
+
+  /** @param {Effect} effect */
+  #act(effect) {
+    switch (effect.do) {
+      case 'open':
+        return this.#open();
+      case 'refresh':
+        return this.#refresh();
+      case 'ping':
+        return void this.#send({ type: 'ping' });
+      case 'tell_token':
+        return this.#tellToken();
+      case 'timer':
+        return this.#after(effect.name, effect.ms);
+      case 'backoff':
+        return this.#after('retry', Math.max(backoff(effect.attempt, this.#time.random()), effect.atLeastMs));
+      case 'end':
+        return this.#around.over(effect.code, effect.reason);
+      case 'report':
+        return this.#around.report({
+          code: effect.reason || `close_${effect.code}`,
+          message: `The server closed the socket with ${effect.code} and bade this client stay out.`,
+        });
+    }
+  }
+
+  #open() {
+    this.#drop();
+    const token = this.#around.token();
+    if (!token) return this.#feed({ type: 'closed', code: UNRESPONSIVE, reason: '' });
+    this.#told = token;
+    try {
+      const SocketClass = this.#SocketClass;
+      this.#listen(new SocketClass(this.#address, [SUBPROTOCOL]), token.token);
+    } catch (error) {
+      this.#around.report({ code: 'socket_failed', message: String(error) });
+      this.#feed({ type: 'closed', code: UNRESPONSIVE, reason: '' });
+    }
+  }
+
+  /**
+   * @param {import('./types.js').SocketLike} socket
+   * @param {string} token
+   */
+  #listen(socket, token) {
+    this.#socket = socket;
+    socket.onopen = () => this.#send({ type: 'auth', token });
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#feed({ type: 'closed', code: event.code ?? UNRESPONSIVE, reason: event.reason ?? '' });
+    // A close follows, and says more.
+    socket.onerror = () => {};
+  }
+
+  /**
+   * Lets go of the socket at once, whether or not the other side still answers.
+   * @param {boolean} [dead] It does not answer, so there is nobody to close it with.
+   */
+  #drop(dead = false) {
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#socket = null;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.onclose = null;
+    // `ws` throws what nobody listens to, and closing while connecting is an error to it.
+    socket.onerror = () => {};
+    try {
+      if (dead && socket.terminate) socket.terminate();
+      else socket.close(1000);
+    } catch {
+      // It was closed already.
+    }
+  }
+
+  #refresh() {
+    const run = this.#run;
+    const than = this.#state.stale ? this.#told.token : (this.#around.token()?.token ?? '');
+    void this.#around.renew(than).then((renewal) => {
+      if (run !== this.#run) return;
+      if (renewal.kind === 'done') return this.#feed({ type: 'token' });
+      if (renewal.kind === 'gone') return;
+      const waitMs = renewal.kind === 'failed' ? (renewal.error.retryAfterMs ?? 0) : 0;
+      this.#feed({ type: 'refresh_failed', resting: renewal.kind === 'resting', waitMs });
+    });
+  }
+
+  #tellToken() {
+    const token = this.#around.token();
+    // The server refuses one that runs out before the one it has.
+    if (!token || token.token === this.#told.token || token.expiresAt <= this.#told.expiresAt) return;
+    if (this.#send({ type: 'token.refresh', token: token.token })) this.#told = token;
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    const message = readMessage(data);
+    if (message === null) {
+      return this.#around.report({ code: 'bad_message', message: 'A message of the server could not be read.' });
+    }
+    this.#feed({ type: 'heard' });
+    switch (message.type) {
+      case 'welcome':
+        // The present rights first: whoever hears `live` may look at them.
+        this.#around.message(message);
+        return this.#feed({ type: 'welcome', heartbeatMs: message.heartbeatMs });
+      case 'reconnect':
+        return this.#feed(message);
+      default:
+        return this.#around.message(message);
+    }
+  }
+
+  /**
+   * @param {object} message
+   * @returns {boolean}
+   */
+  #send(message) {
+    const socket = this.#socket;
+    if (!socket || socket.readyState !== OPEN) return false;
+    try {
+      socket.send(JSON.stringify(message));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * @param {TimerName} name
+   * @param {number} ms
+   */
+  #after(name, ms) {
+    this.#cancel(name);
+    const timer = this.#time.after(() => {
+      this.#timers.delete(name);
+      this.#feed({ type: 'timer', name, usable: this.#around.usable() });
+    }, ms);
+    this.#timers.set(name, timer);
+  }
+
+  /** @param {TimerName} name */
+  #cancel(name) {
+    this.#timers.get(name)?.cancel();
+    this.#timers.delete(name);
+  }
+}
