@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest javascript browser unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -41,6 +41,28 @@ dependencies: ## Check licences, sources and bans; fetches no advisories
 .PHONY: doctest
 doctest: ## Run the examples in the documentation
 	cargo test --locked --workspace --doc
+
+# What the JavaScript tests start. In a debug build the pages are read from disk.
+PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/sessionwire
+
+.PHONY: program
+program:
+	cargo build --locked
+
+.PHONY: javascript
+javascript: program ## Check the types of the JavaScript client and run its tests
+	npm ci --prefix clients/js --no-audit --no-fund
+	SESSIONWIRE_BIN="$(PROGRAM)" npm test --prefix clients/js
+
+.PHONY: browser
+browser: program ## Check the types of the pages and try them in Chromium
+	npm ci --prefix tests/browser --no-audit --no-fund
+	SESSIONWIRE_BIN="$(PROGRAM)" npm test --prefix tests/browser
+
+.PHONY: pictures
+pictures: program ## Make the pictures of the documentation from the running demo
+	npm ci --prefix tests/browser --no-audit --no-fund
+	SESSIONWIRE_BIN="$(PROGRAM)" npm run pictures --prefix tests/browser
 
 .PHONY: unit
 unit: ## Run all other tests

@@ -1,5 +1,6 @@
 //! The wiring: the only place that puts floors together, and the only one that reads the settings.
 
+mod door;
 pub mod system;
 
 use std::future::Future;
@@ -11,8 +12,10 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::door::Bounds;
 use crate::bus::{Bus, MemoryBus};
 use crate::config::{self, Config, Database, TokenAlgorithm};
 use crate::domain::clock::{Clock, Entropy};
@@ -92,6 +95,7 @@ pub struct App {
     rest: RestState,
     sockets: SocketState,
     pages: Pages,
+    bounds: Bounds,
     drain: Duration,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -148,6 +152,12 @@ impl App {
                 config::Pages::Console => Pages::Console,
                 config::Pages::Everything => Pages::Everything { people: None },
             },
+            bounds: Bounds {
+                total: config.max_http_connections,
+                per_address: config.max_http_connections_per_address,
+                trusted_proxies: config.trusted_proxies.clone(),
+                head_timeout: config.head_timeout,
+            },
             drain: config.drain,
             tasks,
         })
@@ -166,22 +176,17 @@ impl App {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
-        let stop = Arc::new(tokio::sync::Notify::new());
-        let stopped = Arc::clone(&stop);
+        let (stop, stopped) = oneshot::channel::<()>();
         let others = websocket::routes(self.sockets).merge(web::routes(self.pages));
-        let service =
-            rest::router(self.rest, others).into_make_service_with_connect_info::<SocketAddr>();
-        let mut server = tokio::spawn(
-            axum::serve(listener, service)
-                .with_graceful_shutdown(async move { stopped.notified().await })
-                .into_future(),
-        );
+        let router = rest::router(self.rest, others);
+        let stopped = async move { drop(stopped.await) };
+        let mut server = tokio::spawn(door::serve(listener, router, self.bounds, stopped));
         tokio::select! {
             () = shutdown => {}
-            ended = &mut server => return Ok(ended.map_err(std::io::Error::other)??),
+            ended = &mut server => return Ok(ended.map_err(std::io::Error::other)?),
         }
         tracing::info!("making way");
-        stop.notify_one();
+        drop(stop);
         self.node.drain(self.drain).await;
         if tokio::time::timeout(LAST_REQUESTS, &mut server)
             .await

@@ -154,6 +154,13 @@ settings! {
         connections(1_000_000);
     /// Connections that have not said yet who they are.
     "max_unauthenticated" => max_unauthenticated: usize = 1000, connections(100_000);
+    /// Connections that are no sockets.
+    "max_http_connections" => max_http_connections: usize = 2000, connections(100_000);
+    /// Connections from one address that are no sockets.
+    "max_http_connections_per_address" => max_http_connections_per_address: usize = 500,
+        connections(100_000);
+    /// How long the head of a request may take, and an idle connection wait for the next request.
+    "head_timeout_s" => head_timeout: Duration = Duration::from_secs(30), seconds(1, 300);
     /// The longest message that a client may send over a socket.
     "max_frame_bytes" => max_frame_bytes: usize = 16_384, bytes(1024, 1_048_576);
     /// The longest body of a request.

@@ -79,3 +79,52 @@ async fn an_address_is_limited_over_all_names() {
         429
     );
 }
+
+async fn connected(server: &Server) -> tokio::net::TcpStream {
+    tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap()
+}
+
+/// Whether the server has closed the connection, once it has sent everything.
+async fn is_closed(stream: &mut tokio::net::TcpStream) -> bool {
+    let mut rest = Vec::new();
+    // Closed with what we sent unread, a connection is reset.
+    let ended = tokio::io::AsyncReadExt::read_to_end(stream, &mut rest).await;
+    ended.is_err() || !rest.starts_with(b"HTTP/1.1 200")
+}
+
+#[tokio::test]
+async fn the_head_of_a_request_may_take_so_long_only() {
+    let server = Server::start_with(&[("HEAD_TIMEOUT_S", "1")]).await;
+    let mut silent = connected(&server).await;
+    let mut half = connected(&server).await;
+    let head = b"GET /healthz HTTP/1.1\r\nHost: ";
+    tokio::io::AsyncWriteExt::write_all(&mut half, head)
+        .await
+        .unwrap();
+    assert!(is_closed(&mut silent).await);
+    assert!(is_closed(&mut half).await);
+}
+
+#[tokio::test]
+async fn connections_that_are_no_sockets_have_a_bound_of_their_own() {
+    let bounds = [
+        ("MAX_HTTP_CONNECTIONS_PER_ADDRESS", "2"),
+        ("HEAD_TIMEOUT_S", "300"),
+    ];
+    let server = Server::start_with(&bounds).await;
+    let who = server.sign_in("root", "laptop").await;
+    // A socket has left its place to others.
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        let mut socket = server.socket(&who.access_token).await;
+        socket.expect("welcome").await;
+        sockets.push(socket);
+    }
+    // The client of these tests keeps one connection.
+    let _second = connected(&server).await;
+    assert!(is_closed(&mut connected(&server).await).await);
+    let me = server.get("/v1/me", &who.access_token).await;
+    assert_eq!(me.status, 200);
+}

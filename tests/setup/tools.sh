@@ -37,6 +37,7 @@ subcommand() {
 
 debian cc build-essential
 debian make make
+debian chromium chromium
 component fmt rustfmt
 component clippy clippy
 subcommand nextest 0.9 0.9.143

@@ -1,0 +1,240 @@
+//! Where connections come in: how many may be open that are no sockets, in all and from one address, and
+//! how long a request's head may take. Sockets are counted by the node. It may not know what is served.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ipnet::IpNet;
+use parking_lot::Mutex;
+use tokio::io::ReadBuf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+
+/// After a failure to accept: most often there are too many open files, and some are closed meanwhile.
+const AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// How much may come in.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    /// Connections in all that are no sockets.
+    pub(super) total: usize,
+    /// Of them from one address.
+    pub(super) per_address: usize,
+    /// Addresses that many people come from.
+    pub(super) trusted_proxies: Vec<IpNet>,
+    /// How long the head of a request may take, and an idle connection wait for its next one.
+    pub(super) head_timeout: Duration,
+}
+
+/// Serves until `stop`, then finishes the requests under way.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    stop: impl Future<Output = ()>,
+) {
+    let head_timeout = bounds.head_timeout;
+    let places = Arc::new(Places::new(bounds));
+    let connections = GracefulShutdown::new();
+    let (open, closing) = watch::channel(());
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection can't be accepted");
+                tokio::time::sleep(AFTER_FAILURE).await;
+                continue;
+            }
+        };
+        // Without a place the stream is dropped, which closes it.
+        if let Some(place) = places.take(peer.ip()) {
+            let visit = Visit {
+                stream,
+                peer,
+                place,
+                head_timeout,
+                closing: closing.clone(),
+            };
+            tokio::spawn(visit.serve(router.clone(), connections.watcher()));
+        }
+    }
+    drop((listener, open));
+    connections.shutdown().await;
+}
+
+/// A connection that was let in.
+struct Visit {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    head_timeout: Duration,
+    closing: watch::Receiver<()>,
+}
+
+impl Visit {
+    /// Serves a request after the other, or until the connection has become a socket, which the node
+    /// counts.
+    async fn serve(mut self, router: Router, watcher: Watcher) {
+        if !self.begins().await {
+            return;
+        }
+        let mut http = Builder::new(TokioExecutor::new()).http1_only();
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head_timeout);
+        let service = service_for(router, self.peer);
+        let connection = http.serve_connection_with_upgrades(io(self.stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::trace!(%error, "a connection failed");
+        }
+        drop(self.place);
+    }
+
+    /// Whether a first byte comes in time: hyper begins to count at that only.
+    async fn begins(&mut self) -> bool {
+        let stream = &self.stream;
+        let mut byte = [0];
+        let mut byte = ReadBuf::new(&mut byte);
+        let first_byte = std::future::poll_fn(|cx| stream.poll_peek(cx, &mut byte));
+        tokio::select! {
+            came = timeout(self.head_timeout, first_byte) => matches!(came, Ok(Ok(1))),
+            _ = self.closing.changed() => false,
+        }
+    }
+}
+
+/// Small messages leave at once: waiting for more to send costs their reader 40 ms.
+fn io(stream: TcpStream) -> TokioIo<TcpStream> {
+    // A socket that refuses it is only slower.
+    drop(stream.set_nodelay(true));
+    TokioIo::new(stream)
+}
+
+fn service_for(
+    router: Router,
+    peer: SocketAddr,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = axum::response::Response,
+    Error = std::convert::Infallible,
+    Future: Send,
+> {
+    service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request.map(Body::new))
+    })
+}
+
+/// Who is in.
+struct Places {
+    bounds: Bounds,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    total: usize,
+    addresses: HashMap<IpAddr, usize>,
+}
+
+/// One connection's place; given back when dropped.
+struct Place {
+    places: Arc<Places>,
+    address: Option<IpAddr>,
+}
+
+impl Places {
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            taken: Mutex::default(),
+        }
+    }
+
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = address.to_canonical();
+        let is_proxy = |net: &IpNet| net.contains(&address);
+        let address = (!self.bounds.trusted_proxies.iter().any(is_proxy)).then_some(address);
+        let mut taken = self.taken.lock();
+        let from_there = address.and_then(|address| taken.addresses.get(&address));
+        if taken.total >= self.bounds.total
+            || from_there.is_some_and(|count| *count >= self.bounds.per_address)
+        {
+            return None;
+        }
+        taken.total += 1;
+        if let Some(address) = address {
+            *taken.addresses.entry(address).or_default() += 1;
+        }
+        Some(Place {
+            places: Arc::clone(self),
+            address,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock();
+        taken.total -= 1;
+        if let Some(address) = self.address
+            && let Some(count) = taken.addresses.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                taken.addresses.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(total: usize, per_address: usize) -> Arc<Places> {
+        Arc::new(Places::new(Bounds {
+            total,
+            per_address,
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            head_timeout: Duration::from_secs(1),
+        }))
+    }
+
+    fn address(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_a_proxy_everybodys() {
+        let places = places(5, 2);
+        let held: Vec<_> = (0..2).map(|_| places.take(address(1)).unwrap()).collect();
+        assert!(places.take(address(1)).is_none());
+        let _other = places.take(address(2)).unwrap();
+        let _proxied: Vec<_> = (0..2)
+            .map(|_| places.take([10, 0, 0, 1].into()).unwrap())
+            .collect();
+        assert!(places.take(address(3)).is_none(), "five are in");
+        drop(held);
+        assert!(places.take(address(1)).is_some());
+        assert_eq!(places.taken.lock().addresses.len(), 1);
+    }
+}
