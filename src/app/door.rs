@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,9 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use tokio::io::ReadBuf;
@@ -48,7 +48,6 @@ pub(super) async fn serve(
 ) {
     let head_timeout = bounds.head_timeout;
     let places = Arc::new(Places::new(bounds));
-    let connections = GracefulShutdown::new();
     let (open, closing) = watch::channel(());
     tokio::pin!(stop);
     loop {
@@ -73,11 +72,12 @@ pub(super) async fn serve(
                 head_timeout,
                 closing: closing.clone(),
             };
-            tokio::spawn(visit.serve(router.clone(), connections.watcher()));
+            tokio::spawn(visit.serve(router.clone()));
         }
     }
-    drop((listener, open));
-    connections.shutdown().await;
+    drop((listener, closing));
+    open.send_replace(());
+    open.closed().await;
 }
 
 /// A connection that was let in.
@@ -92,17 +92,25 @@ struct Visit {
 impl Visit {
     /// Serves a request after the other, or until the connection has become a socket, which the node
     /// counts.
-    async fn serve(mut self, router: Router, watcher: Watcher) {
+    async fn serve(mut self, router: Router) {
         if !self.begins().await {
             return;
         }
-        let mut http = Builder::new(TokioExecutor::new()).http1_only();
-        http.http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.head_timeout);
         let service = service_for(router, self.peer);
-        let connection = http.serve_connection_with_upgrades(io(self.stream), service);
-        if let Err(error) = watcher.watch(connection).await {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head_timeout)
+            .serve_connection(io(self.stream), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = self.closing.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
             tracing::trace!(%error, "a connection failed");
         }
         drop(self.place);
