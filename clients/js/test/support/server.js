@@ -64,7 +64,10 @@ function api(url, key) {
 }
 
 function run(args, environment) {
-  const child = spawn(binary, args, { env: { ...process.env, ...cheap, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  // The server takes every SESSIONWIRE_ variable for a setting and refuses those that it doesn't know.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SESSIONWIRE_'));
+  const env = { ...Object.fromEntries(inherited), ...cheap, ...environment };
+  const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   child.complaints = '';
   child.stderr.on('data', (data) => (child.complaints += data));
   return child;
