@@ -34,6 +34,8 @@ const shell = makeShell({
 let drawn = null;
 /** @type {ReturnType<typeof signInPage> | null} */
 let door = null;
+/** Why the door was drawn: it is drawn anew only for another reason, so that nobody's typing is lost. */
+let doorReason = '';
 /** Where the page was last seen before a reload, so that a page that is no longer allowed can be named. */
 const SEEN = `sessionwire-demo:${namespace}:seen`;
 
@@ -44,8 +46,12 @@ const seen = {
 };
 
 function drawDoor() {
-  if (door && !session.ended) return;
+  const reason = JSON.stringify(session.ended);
+  if (door && doorReason === reason) return;
+  doorReason = reason;
+  if (drawn) closeDialogs();
   drawn = null;
+  sessionStorage.removeItem(SEEN);
   door = signInPage(session, {
     title: 'Sign in',
     lead: 'Sign in twice, as two devices, and see what each of them hears.',
@@ -119,7 +125,6 @@ async function refresh() {
 /** Draws what the session's state asks for. */
 function follow() {
   if (session.state === 'ended') {
-    closeDialogs();
     drawDoor();
     return;
   }

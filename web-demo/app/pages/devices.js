@@ -36,15 +36,16 @@ export function devices({ session, say }) {
     return body;
   };
 
+  const over = () => session.state === 'ended';
   const load = async () => {
-    if (session.state === 'ended') return;
+    if (over()) return;
     try {
       const { items } = await call('/v1/me/sessions?limit=200');
       problem.hidden = true;
       place.setAttribute('aria-busy', 'false');
       redraw(place, list(items, signOutThere, signOutOthers));
     } catch (error) {
-      if (session.state !== 'ended') fail(error);
+      if (!over()) fail(error);
     }
   };
 
