@@ -104,6 +104,7 @@ export class SignIn {
     this.#keeper.begin(session);
     // The same person's session on this device was replaced by the server; another's was not.
     if (before && before.grant.user.id !== session.grant.user.id) this.#discard(before);
+    await this.#keeper.settled();
     return Object.freeze({ outcome: 'signed_in', user: session.grant.user, device: session.device });
   }
 

@@ -193,6 +193,8 @@ export class Tokens {
       // Where another tab has rotated it meanwhile, what is kept is at least as new as this answer.
       kept.id === fresh.id && kept.grant.refreshToken === refreshToken ? renewed(kept, fresh) : kept,
     );
+    // Whoever gets the lock next must find it.
+    await this.#keeper.settled();
     return { kind: present ? 'done' : 'gone' };
   }
 
