@@ -159,10 +159,19 @@ function look() {
   drawn = standing;
 }
 
+/** For the stage: who is here. */
+function tellState() {
+  if (session.state === 'live') tell('state', `${session.user?.username ?? ''}, live`, 'calm', session.user?.username);
+  else tell('state', session.state === 'ended' ? 'signed out' : session.state, 'calm', '');
+}
+
 await session.ready;
 await settled(session, BOOT_PATIENCE_MS);
 document.body.append(toasts.element);
-session.on('statechange', look);
+session.on('statechange', () => {
+  look();
+  tellState();
+});
 session.on('permissionschange', look);
 session.on('ended', look);
 session.on('notice', ({ level, title, body }) => toasts.say(title, body, level, 'notice'));
@@ -179,4 +188,4 @@ onAsked(async (asked) => {
   }
 });
 look();
-tell('state', 'ready');
+tellState();

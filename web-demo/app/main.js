@@ -109,6 +109,7 @@ function drawPage(anew) {
 
 /** The button of the notice: the new rights, and the same page where they allow it. */
 async function refresh() {
+  tell('cause', 'refreshes');
   try {
     await session.refresh();
   } catch (error) {
@@ -118,7 +119,8 @@ async function refresh() {
   if (!drawn || session.state === 'ended') return;
   drawn.rights = rightsNow(session);
   shell.rightsUpdated(false);
-  tell('state', 'refreshed');
+  const { turnedAway } = land(location.hash, drawn.rights);
+  if (!turnedAway) tell('effect', 'stays on the page, with the new rights');
   drawPage(true);
 }
 
@@ -133,10 +135,16 @@ function follow() {
   shell.connection(session.state);
 }
 
+/** @param {string} state */
+function tellState(state) {
+  if (state === 'live') tell('state', `${session.user?.username ?? ''}, live`, 'calm', session.user?.username);
+  else tell('state', state === 'ended' ? 'signed out' : state, 'calm', '');
+}
+
 function listen() {
   session.on('statechange', ({ state }) => {
-    if (state === 'live') tell('state', `live as ${session.user?.username ?? ''}`);
     follow();
+    tellState(state);
   });
   session.on('permissionschange', ({ gained, lost, groupsAdded, groupsRemoved }) => {
     if (!drawn) return;
@@ -180,4 +188,4 @@ await settled(session, BOOT_PATIENCE_MS);
 document.body.append(toasts.element);
 listen();
 follow();
-tell('state', 'ready');
+tellState(session.state);

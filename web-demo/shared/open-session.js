@@ -10,7 +10,7 @@ import { createSession } from '/client/index.js';
  * @returns {Session}
  */
 export function openSession({ namespace, device = {} }) {
-  return /** @type {Session} */ (/** @type {unknown} */ (createSession({ storage: 'local', namespace, device })));
+  return /** @type {Session} */ (/** @type {unknown} */ (createSession({ storage: 'local', namespace, device: /** @type {any} */ (device) })));
 }
 
 /**

@@ -8,6 +8,7 @@
  * @property {string} text
  * @property {number} at milliseconds since the epoch, with fractions
  * @property {'calm' | 'warn' | 'bad'} [tone]
+ * @property {string} [user] who is signed in here now
  */
 /** @typedef {{ kind: 'sessionwire.ask', ask: string, [member: string]: unknown }} Asked */
 
@@ -20,11 +21,12 @@ export const now = () => performance.timeOrigin + performance.now();
  * @param {Told['what']} what
  * @param {string} text
  * @param {Told['tone']} [tone]
+ * @param {string} [user]
  */
-export function tell(what, text, tone = 'calm') {
+export function tell(what, text, tone = 'calm', user) {
   if (!framed) return;
   /** @type {Told} */
-  const told = { kind: 'sessionwire.stage', what, text, at: now(), tone };
+  const told = { kind: 'sessionwire.stage', what, text, at: now(), tone, user };
   window.parent.postMessage(told, location.origin);
 }
 

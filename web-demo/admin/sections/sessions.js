@@ -19,8 +19,10 @@ export function sessions(context) {
     empty: { icon: 'devices', text: 'Nobody is signed in.' },
     testid: 'sessions',
     prepare: (/** @type {SessionItem[]} */ items) => context.names.look(items.map((item) => item.user_id)),
-    row: (item) => sessionRow(context, item, { person: true, done: () => list.refresh() }),
+    row: (/** @type {SessionItem} */ item) => sessionRow(context, item, { person: true, done: () => refresh() }),
   });
+  /** @type {() => void} */
+  const refresh = list.refresh;
   return {
     element: h('div.stack', { 'data-testid': 'section-sessions' }, h('h1', { tabindex: -1 }, 'Sessions'), h('p.quiet', {}, 'One row for each sign-in that holds. Open tabs are its connections.'), list.element),
     refresh: list.refresh,
