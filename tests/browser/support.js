@@ -172,6 +172,11 @@ async function stop(child, signal = 'SIGTERM') {
   await over;
 }
 
+/** Asks until it is so. The test runner's own time limit ends what never comes. */
+export async function until(isSo) {
+  while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Chromium; closed at the end of the test file. */
 export async function launch() {
   return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGUMENTS });
