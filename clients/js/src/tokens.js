@@ -98,7 +98,7 @@ export class Tokens {
     const { accessToken, obtainedAt, expiresAt } = session.grant;
     if (this.#dueFor !== accessToken) {
       this.#dueFor = accessToken;
-      this.#dueAt = obtainedAt + (expiresAt - obtainedAt) * (0.75 + 0.15 * this.#time.random());
+      this.#dueAt = Math.ceil(obtainedAt + (expiresAt - obtainedAt) * (0.75 + 0.15 * this.#time.random()));
       this.#failures = 0;
     }
     this.#timer = this.#time.after(() => this.check(), this.#dueAt - this.#time.now());

@@ -8,8 +8,8 @@ import { createServer } from 'node:http';
 
 import { WebSocketServer } from 'ws';
 
-export async function startScript(t, { expiresIn = 300, welcome = true, answers = {} } = {}) {
-  const script = { sockets: [], requests: [], rotation: 0, expiresIn, welcome, answers, url: '', heartbeatSeconds: 60 };
+export async function startScript(t, { expiresIn = 300, heartbeatSeconds = 60, welcome = true, answers = {} } = {}) {
+  const script = { sockets: [], requests: [], rotation: 0, expiresIn, welcome, answers, url: '', heartbeatSeconds };
   const http = createServer((request, response) => void answer(script, request, response));
   const server = new WebSocketServer({ server: http });
   const waiting = [];

@@ -5,6 +5,7 @@
 export class FakeTime {
   #now;
   #timers = new Set();
+  #looking = new Set();
 
   constructor({ now = 1_800_000_000_000, random = 0.5 } = {}) {
     this.#now = now;
@@ -14,12 +15,27 @@ export class FakeTime {
     this.after = (callback, ms) => {
       const timer = { at: this.#now + Math.max(ms, 0), callback };
       this.#timers.add(timer);
+      for (const look of [...this.#looking]) look();
       return { cancel: () => this.#timers.delete(timer) };
     };
   }
 
   get waiting() {
     return this.#timers.size;
+  }
+
+  /** Resolves when a timer has been set that fires after exactly this time. */
+  async set(ms) {
+    const isSet = () => [...this.#timers].some(({ at }) => at === this.#now + ms);
+    if (isSet()) return;
+    await new Promise((resolve) => {
+      const look = () => {
+        if (!isSet()) return;
+        this.#looking.delete(look);
+        resolve();
+      };
+      this.#looking.add(look);
+    });
   }
 
   /** Lets time pass; timers fire in order, each at its time. */
