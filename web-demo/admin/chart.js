@@ -5,8 +5,8 @@ import { h, s } from '../shared/h.js';
 
 const WIDTH = 600;
 const HEIGHT = 150;
-const FOOT = 18;
-const SIDE = 34;
+const FOOT = 22;
+const SIDE = 40;
 
 /** @typedef {{ name: string, values: (number | null)[], style: string }} Line */
 

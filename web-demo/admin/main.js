@@ -10,6 +10,7 @@ import { signInPage } from '../shared/sign-in.js';
 import { answerTakeover } from '../shared/takeover.js';
 import { themeToggle } from '../shared/theme.js';
 import { makeToasts } from '../shared/toasts.js';
+import { sentence } from '../shared/words.js';
 import { makeAct } from './act.js';
 import { makeApi } from './api.js';
 import { makeNames } from './names.js';
@@ -33,7 +34,8 @@ const root = /** @type {HTMLElement} */ (document.getElementById('root'));
 const toasts = makeToasts();
 const api = makeApi(session);
 const names = makeNames(api);
-const shell = makeShell({ onSignOut: () => void session.signOut().catch(() => undefined) });
+let signedOutHere = false;
+const shell = makeShell({ onSignOut: signOut });
 /** @type {Context} */
 const context = {
   session,
@@ -56,6 +58,11 @@ let section = null;
 /** @type {(() => void) | null} */
 let stopFollowing = null;
 
+function signOut() {
+  signedOutHere = true;
+  session.signOut().catch((error) => toasts.say('That didn’t work', sentence(error), 'warning'));
+}
+
 function drawDoor() {
   const reason = JSON.stringify(session.ended);
   if (door && doorReason === reason) return;
@@ -67,7 +74,9 @@ function drawDoor() {
     lead: 'For administrators.',
     brand: 'Sessionwire',
     offer: 'admin',
+    signedOutHere,
   });
+  signedOutHere = false;
   document.title = 'Sign in · Sessionwire console';
   root.replaceChildren(door.element);
 }
@@ -85,8 +94,8 @@ function drawNotAllowed() {
         'main.sign-in-main',
         { id: 'main' },
         h('h1', { tabindex: -1 }, 'This is the administrators’ room'),
-        h('p', {}, `You are signed in as ${session.user?.display_name ?? session.user?.username ?? 'somebody'}, without the right to use the console. An administrator can give it to you.`),
-        h('div.actions', {}, h('button.button.primary', { type: 'button', 'data-testid': 'sign-out', onclick: () => session.signOut() }, 'Sign in as somebody else')),
+        h('p', {}, `You are signed in as ${session.user?.displayName ?? session.user?.username ?? 'somebody'}, without the right to use the console. An administrator can give it to you.`),
+        h('div.actions', {}, h('button.button.primary', { type: 'button', 'data-testid': 'sign-out', onclick: signOut }, 'Sign in as somebody else')),
       ),
     ),
   );
@@ -109,7 +118,7 @@ function enter() {
     event: (event) => {
       context.recent.push(event);
       if (context.recent.length > RECENT) context.recent.shift();
-      if (event.type === 'user.updated') names.forget(event.data.user_id);
+      names.hear(event);
       section?.event?.(event);
       if (section?.concerns?.(event)) lookAgain();
     },
@@ -175,7 +184,7 @@ session.on('statechange', () => {
 session.on('permissionschange', look);
 session.on('ended', look);
 session.on('notice', ({ level, title, body }) => toasts.say(title, body, level, 'notice'));
-session.on('takeoverrequest', (request) => void answerTakeover(request));
+session.on('takeoverrequest', (request) => void answerTakeover(request, (title, body) => toasts.say(title, body, 'warning')));
 session.on('error', ({ code, message }) => console.warn(`sessionwire: ${code}: ${message}`));
 addEventListener('hashchange', () => {
   if (section) drawSection();

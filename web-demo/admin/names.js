@@ -1,5 +1,5 @@
 // Who is behind an id: sessions and events carry ids only. Names are asked for once and kept while the page
-// is open; an event that changes a name is told to `forget`.
+// is open.
 
 /** @typedef {import('./api.js').Api} Api */
 
@@ -20,8 +20,14 @@ export function makeNames(api) {
      * @param {string} name
      */
     learn: (id, name) => void known.set(id, name),
-    /** @param {string} id */
-    forget: (id) => void (known.delete(id), asked.delete(id)),
+    /**
+     * Events about people carry the name, also of those who are gone by now and can't be asked about.
+     *
+     * @param {import('../shared/types.js').LogEvent} event
+     */
+    hear({ type, data }) {
+      if (type.startsWith('user.') && data.user_id && data.username) known.set(data.user_id, data.username);
+    },
     /**
      * @param {Iterable<string | null | undefined>} ids
      * @returns {Promise<void>} when all that can be known is known

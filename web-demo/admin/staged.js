@@ -22,7 +22,7 @@ export async function runAsked({ api, act, go, show }, asked) {
   } else if (asked.ask === 'sign-out') {
     await act(signOutDeed(user));
   } else if (asked.ask === 'remove') {
-    await act(removeDeed(user));
+    if (await act(removeDeed(user))) go('#/people');
   }
 }
 

@@ -4,7 +4,7 @@
 import { closeDialogs } from '../shared/dialog.js';
 import { openSession, settled } from '../shared/open-session.js';
 import { onAsked, tell } from '../shared/relay.js';
-import { signInPage } from '../shared/sign-in.js';
+import { reasonText, signInPage } from '../shared/sign-in.js';
 import { answerTakeover } from '../shared/takeover.js';
 import { makeToasts } from '../shared/toasts.js';
 import { sentence } from '../shared/words.js';
@@ -25,6 +25,7 @@ const toasts = makeToasts();
 const shell = makeShell({
   onSignOut: () => {
     tell('cause', 'signs out');
+    signedOutHere = true;
     session.signOut().catch((error) => toasts.say('That didn’t work', sentence(error), 'warning'));
   },
   onRefresh: refresh,
@@ -34,6 +35,9 @@ const shell = makeShell({
 let drawn = null;
 /** @type {ReturnType<typeof signInPage> | null} */
 let door = null;
+let signedOutHere = false;
+/** Whether somebody was here before: whoever comes next didn't ask for the page that they left. */
+let left = false;
 /** Why the door was drawn: it is drawn anew only for another reason, so that nobody's typing is lost. */
 let doorReason = '';
 /** Where the page was last seen before a reload, so that a page that is no longer allowed can be named. */
@@ -49,7 +53,10 @@ function drawDoor() {
   const reason = JSON.stringify(session.ended);
   if (door && doorReason === reason) return;
   doorReason = reason;
-  if (drawn) closeDialogs();
+  if (drawn) {
+    closeDialogs();
+    left = true;
+  }
   drawn = null;
   sessionStorage.removeItem(SEEN);
   door = signInPage(session, {
@@ -57,8 +64,10 @@ function drawDoor() {
     lead: 'Sign in twice, as two devices, and see what each of them hears.',
     brand: 'Sessionwire demo',
     offer: 'people',
+    signedOutHere,
     onSent: (username) => tell('cause', `signs in as ${username}`),
   });
+  signedOutHere = false;
   document.title = 'Sign in · Sessionwire demo';
   root.replaceChildren(door.element);
   const banner = door.element.querySelector('[role="alert"]:not([hidden])');
@@ -67,8 +76,11 @@ function drawDoor() {
 
 /** A new session, or the first look at a kept one. */
 function enter() {
+  if (door) tell('answer', 'is signed in');
   door = null;
   drawn = { id: session.id, rights: rightsNow(session), route: null };
+  if (left && land(location.hash, drawn.rights).turnedAway) goHome();
+  left = false;
   shell.rightsUpdated(false);
   shell.landed('');
   shell.connection(session.state);
@@ -76,12 +88,14 @@ function enter() {
   drawPage(true);
 }
 
+const goHome = () => history.replaceState(null, '', `${location.pathname}${location.search}#/`);
+
 /** @param {boolean} anew draw even the same page again */
 function drawPage(anew) {
   if (!drawn) return;
   const { route, turnedAway } = land(location.hash || '#/', drawn.rights);
   if (turnedAway) {
-    history.replaceState(null, '', `${location.pathname}${location.search}#/`);
+    goHome();
     const knew = drawn.route === turnedAway || seen.get() === turnedAway.path;
     const text = knew
       ? `${turnedAway.name} is no longer open to you, so you are back on Home.`
@@ -153,13 +167,13 @@ function listen() {
     const moved = [...groupsRemoved.map((name) => `left ${name}`), ...groupsAdded.map((name) => `joined ${name}`)].join(', ');
     tell('effect', `hears: rights updated${moved ? `, ${moved}` : ` (${gained.length + lost.length})`}`, 'warn');
   });
-  session.on('ended', ({ reason, message }) => {
-    if (reason !== 'signed_out') tell('effect', `is signed out: ${message}`, 'bad');
+  session.on('ended', (ended) => {
+    if (!signedOutHere) tell('effect', `is signed out: ${reasonText(ended)}`, 'bad');
     follow();
   });
   session.on('takeoverrequest', (request) => {
     tell('effect', `is asked: ${request.deviceName} wants the seat`, 'warn');
-    void answerTakeover(request);
+    void answerTakeover(request, (title, body) => toasts.say(title, body, 'warning'));
   });
   session.on('notice', ({ level, title, body }) => {
     tell('effect', `hears: “${title}”`, level === 'critical' ? 'bad' : level === 'warning' ? 'warn' : 'calm');

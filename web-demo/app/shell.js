@@ -68,7 +68,7 @@ export function makeShell({ onSignOut, onRefresh }) {
      */
     frame(session, rights, route) {
       const { user, device } = session;
-      who.replaceChildren(h('span', {}, user?.display_name ?? user?.username ?? ''), h('span.quiet.small', { 'data-testid': 'device-name' }, device?.name ?? ''));
+      who.replaceChildren(h('span', {}, user?.displayName ?? user?.username ?? ''), h('span.quiet.small', { 'data-testid': 'device-name' }, device?.name ?? ''));
       links.replaceChildren(
         ...ROUTES.filter((entry) => allowed(entry, rights)).map((entry) =>
           h(

@@ -4,14 +4,13 @@
 import { createSession } from '/client/index.js';
 
 /** @typedef {import('./types.js').Session} Session */
+/** @typedef {NonNullable<import('/client/index.js').SessionOptions['device']>} Device */
 
 /**
- * @param {{ namespace: string, device?: { name?: string, platform?: string } }} options
+ * @param {{ namespace: string, device?: Device }} options
  * @returns {Session}
  */
-export function openSession({ namespace, device = {} }) {
-  return /** @type {Session} */ (/** @type {unknown} */ (createSession({ storage: 'local', namespace, device: /** @type {any} */ (device) })));
-}
+export const openSession = ({ namespace, device = {} }) => createSession({ storage: 'local', namespace, device });
 
 /**
  * Until the session is live, or it is plain that it won't be soon: then the page shows what is known.

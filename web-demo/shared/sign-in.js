@@ -23,8 +23,11 @@ function demoPeople() {
   return demo;
 }
 
-/** @param {Ended} ended */
-function reasonText({ message, replacedBy }) {
+/**
+ * @param {Ended} ended
+ * @returns {string} why, and by which device where that is known
+ */
+export function reasonText({ message, replacedBy }) {
   if (!replacedBy?.deviceName || message.includes(replacedBy.deviceName)) return message;
   return `${message.replace(/\.$/, '')}: ${replacedBy.deviceName}.`;
 }
@@ -33,8 +36,12 @@ function reasonText({ message, replacedBy }) {
  * The banner that says why somebody was signed out. Signing out oneself needs no explanation.
  *
  * @param {Ended} ended
+ * @param {boolean} here whether it was asked for on this page
  */
-function endedBanner(ended) {
+function endedBanner(ended, here) {
+  if (ended.reason === 'signed_out' && !here) {
+    ended = { ...ended, message: 'You signed out in another tab or on another device.' };
+  }
   const tone = ended.reason === 'signed_out' ? '' : ended.reason === 'superseded' ? 'warning' : 'critical';
   return h(
     'div.message',
@@ -45,10 +52,10 @@ function endedBanner(ended) {
 
 /**
  * @param {Session} session
- * @param {{ title: string, lead: string, brand: string, offer: 'people' | 'admin', onSent?: (username: string) => void }} page
+ * @param {{ title: string, lead: string, brand: string, offer: 'people' | 'admin', signedOutHere?: boolean, onSent?: (username: string) => void }} page
  * @returns {{ element: HTMLElement, signIn(username: string, password: string): Promise<void> }}
  */
-export function signInPage(session, { title, lead, brand, offer, onSent }) {
+export function signInPage(session, { title, lead, brand, offer, signedOutHere = false, onSent }) {
   const problem = h('p.message.critical', { role: 'alert', hidden: true, 'data-testid': 'sign-in-problem' });
   const name = h('input.input', {
     name: 'username', required: true, autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false',
@@ -59,7 +66,7 @@ export function signInPage(session, { title, lead, brand, offer, onSent }) {
   });
   const remember = h('input', { type: 'checkbox', name: 'remember', 'data-testid': 'remember-me' });
   const go = h('button.button.primary', { type: 'submit', 'data-testid': 'sign-in' }, 'Sign in');
-  const offered = h('div', { 'data-testid': 'people', hidden: true });
+  const offered = h('div.stack', { 'data-testid': 'people', hidden: true });
   let busy = false;
 
   /**
@@ -118,7 +125,7 @@ export function signInPage(session, { title, lead, brand, offer, onSent }) {
     h(
       'main.sign-in-main',
       { id: 'main' },
-      session.ended && endedBanner(session.ended),
+      session.ended && endedBanner(session.ended, signedOutHere),
       h('div.stack', {}, heading, h('p.quiet', {}, lead)),
       problem,
       offered,
@@ -155,5 +162,5 @@ function accountButtons(accounts, signIn) {
       ),
     ),
   );
-  return [list, h('p.or', { class: 'or demo-or' }, 'or with a password')];
+  return [list, h('p.or', {}, 'or with a password')];
 }

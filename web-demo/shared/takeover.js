@@ -10,6 +10,7 @@ import { ago, platformName } from './words.js';
 
 /** @typedef {import('./types.js').Session} Session */
 /** @typedef {import('./types.js').SignInResult} SignInResult */
+/** @typedef {import('./types.js').Decided} Decided */
 /** @typedef {import('./types.js').Refused} Refused */
 /** @typedef {import('./types.js').Pending} Pending */
 /** @typedef {import('./types.js').TakeoverRequest} TakeoverRequest */
@@ -20,6 +21,7 @@ import { ago, platformName } from './words.js';
  * @returns {Promise<string>} what the form should say; '' when there is nothing to say
  */
 export async function signInWithSeats(session, credentials) {
+  /** @type {SignInResult | Decided} */
   let result = await session.signIn(credentials);
   for (;;) {
     if (result.outcome === 'signed_in' || result.outcome === 'cancelled') return '';
@@ -32,9 +34,10 @@ export async function signInWithSeats(session, credentials) {
       await sayRefused(result);
       return '';
     }
-    const { takeOver } = result;
+    /** @type {NonNullable<Refused['takeOver']>} */
+    const takeOver = result.takeOver;
     if (!(await offerTakeOver(result))) return '';
-    tell('cause', `takes the seat over`);
+    tell('cause', 'takes the seat over');
     result = await takeOver();
   }
 }
@@ -81,10 +84,10 @@ async function offerTakeOver(refused) {
 
 /**
  * @param {Pending} pending
- * @returns {Promise<SignInResult>}
+ * @returns {Promise<Decided>}
  */
 async function wait(pending) {
-  /** @type {SignInResult | undefined} */
+  /** @type {Decided | undefined} */
   let result;
   /** @type {unknown} */
   let failed;
@@ -111,7 +114,7 @@ async function wait(pending) {
     return { outcome: 'cancelled' };
   }
   if (failed) throw failed;
-  return /** @type {SignInResult} */ (result);
+  return /** @type {Decided} */ (result);
 }
 
 /**
@@ -134,8 +137,9 @@ function countdown(until) {
  * The other side of `approve`: this device holds the seat and is asked.
  *
  * @param {TakeoverRequest} request
+ * @param {(title: string, body: string) => void} say where an answer that came too late is told
  */
-export async function answerTakeover(request) {
+export async function answerTakeover(request, say) {
   const answer = await ask({
     title: `${request.deviceName || 'Another device'} wants to sign in`,
     body: [
@@ -154,11 +158,8 @@ export async function answerTakeover(request) {
       return () => clearTimeout(timer);
     },
   });
-  if (answer === 'allow') {
-    tell('cause', 'allows it');
-    await request.approve();
-  } else if (answer === 'deny') {
-    tell('cause', 'says no');
-    await request.deny();
-  }
+  if (answer !== 'allow' && answer !== 'deny') return;
+  tell('cause', answer === 'allow' ? 'allows it' : 'says no');
+  const sent = answer === 'allow' ? request.approve() : request.deny();
+  if (!sent) say('Your answer didn’t get through', 'This device isn’t connected at the moment.');
 }

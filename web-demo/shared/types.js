@@ -1,8 +1,6 @@
-// The shapes that the pages work with: the client's interface and the server's bodies, as the contract
-// has them. Types only; nothing here runs.
+// The shapes that the pages work with: the client's, and the server's bodies as the contract has
+// them. Types only; nothing here runs.
 
-/** @typedef {{ deviceName: string, platform: string }} DeviceLabel */
-/** @typedef {{ reason: string, message: string, replacedBy?: DeviceLabel }} Ended */
 /** @typedef {{ id: string, name: string, platform: string }} Device */
 /**
  * @typedef {object} User
@@ -64,45 +62,12 @@
  * @typedef {{ items: T[], next_cursor: string | null }} Page
  */
 
-/** @typedef {{ outcome: 'signed_in' }} SignedIn */
-/** @typedef {{ outcome: 'denied' }} Denied */
-/** @typedef {{ outcome: 'cancelled' }} Cancelled */
-/** @typedef {{ deviceName: string, platform: string, lastActiveAt: string }} SeatHolder */
-/** @typedef {{ outcome: 'refused', sessions: SeatHolder[], takeOver?: () => Promise<SignInResult> }} Refused */
-/** @typedef {{ outcome: 'pending', expiresAt: string | Date, decided: Promise<SignInResult>, cancel(): void }} Pending */
-/** @typedef {SignedIn | Refused | Pending | Denied | Cancelled} SignInResult */
-
-/** @typedef {{ requestId: string, deviceName: string, platform: string, expiresAt: string | Date, approve(): unknown, deny(): unknown }} TakeoverRequest */
-/** @typedef {{ id: number, level: 'info' | 'warning' | 'critical', title: string, body: string, at: string }} Notice */
-/** @typedef {{ gained: string[], lost: string[], groupsAdded: string[], groupsRemoved: string[] }} RightsChange */
-/**
- * @typedef {object} SessionEvents
- * @property {{ state: State, previous: State, ended?: Ended }} statechange
- * @property {RightsChange} permissionschange
- * @property {Ended} ended
- * @property {TakeoverRequest} takeoverrequest
- * @property {Notice} notice
- * @property {{ code: string, message: string }} error
- */
-/** @typedef {'connecting' | 'live' | 'offline' | 'ended'} State */
-/**
- * @typedef {object} Session
- * @property {Promise<unknown>} ready
- * @property {State} state
- * @property {Ended | null} ended
- * @property {User | null} user
- * @property {Device | null} device
- * @property {string | null} id
- * @property {readonly string[]} groups
- * @property {readonly string[]} permissions
- * @property {(permission: string) => boolean} can
- * @property {(credentials: { username: string, password: string, rememberMe?: boolean }) => Promise<SignInResult>} signIn
- * @property {() => Promise<unknown>} signOut
- * @property {(options?: { exceptCurrent?: boolean }) => Promise<unknown>} signOutEverywhere
- * @property {() => Promise<unknown>} refresh
- * @property {(path: string, init?: RequestInit) => Promise<Response>} fetch
- * @property {() => void} close
- * @property {<K extends keyof SessionEvents>(name: K, listener: (event: SessionEvents[K]) => void) => () => void} on
- */
+/** @typedef {import('/client/index.js').Session} Session */
+/** @typedef {import('/client/index.js').Ended} Ended */
+/** @typedef {import('/client/index.js').SignInResult} SignInResult */
+/** @typedef {import('/client/index.js').Decided} Decided */
+/** @typedef {Extract<SignInResult, { outcome: 'refused' }>} Refused */
+/** @typedef {Extract<SignInResult, { outcome: 'pending' }>} Pending */
+/** @typedef {import('/client/index.js').TakeoverRequest} TakeoverRequest */
 
 export {};

@@ -7,7 +7,7 @@ import { h } from '../shared/h.js';
 /** @typedef {{ who: string, what: Told['what'], text: string, at: number, tone: string }} Entry */
 
 const CHAIN_MS = 20_000;
-const CHAINS_MAX = 12;
+const CHAINS_MAX = 9;
 
 /** @param {number} ms */
 export const took = (ms) => (ms < 10 ? `+${Math.max(0, ms).toFixed(1)} ms` : ms < 1000 ? `+${Math.round(ms)} ms` : `+${(ms / 1000).toFixed(1)} s`);
@@ -48,7 +48,9 @@ export function makeTimeline() {
       }
       return;
     }
-    const index = chains.findIndex(({ cause }) => cause.at <= entry.at && entry.at - cause.at < CHAIN_MS);
+    const index = chains.findIndex(
+      ({ cause }) => cause.at <= entry.at && entry.at - cause.at < CHAIN_MS && (entry.what !== 'answer' || cause.who === entry.who),
+    );
     const chain = chains[index];
     if (!chain) return;
     chain.then.push(entry);

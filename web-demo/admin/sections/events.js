@@ -13,6 +13,8 @@ import { picker } from '../picker.js';
 
 const WINDOW = 1000;
 const SHOWN_MAX = 200;
+/** Events of one change come together; the one with the name may be the last. */
+const TOGETHER_MS = 80;
 
 /** @type {MakeSection} */
 export function events({ api, names, pulses, recent }) {
@@ -34,6 +36,7 @@ export function events({ api, names, pulses, recent }) {
   const fits = (event) => (!kind || event.type === kind) && (!user || concernsUser(event, user));
 
   const draw = async () => {
+    shown.forEach(names.hear);
     await names.look(shown.flatMap(({ data, subject, actor }) => [data.user_id, data.to?.user, ...[subject, actor].map(({ type, id }) => (type === 'user' ? id : null))]));
     nothing.hidden = shown.length > 0;
     earlier.hidden = from === 0 || shown.length >= SHOWN_MAX;
@@ -96,6 +99,8 @@ export function events({ api, names, pulses, recent }) {
     }
   };
 
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let soon;
   void load(false);
   return {
     element: h(
@@ -109,7 +114,8 @@ export function events({ api, names, pulses, recent }) {
     event: (event) => {
       if (!fits(event) || shown.some(({ seq }) => seq === event.seq)) return;
       shown = [event, ...shown].slice(0, SHOWN_MAX);
-      void draw();
+      clearTimeout(soon);
+      soon = setTimeout(() => void draw(), TOGETHER_MS);
     },
   };
 }

@@ -21,6 +21,12 @@ export function group(context, id) {
   /** @type {Group | null} */
   let shown = null;
 
+  let gone = false;
+  const sayGone = (/** @type {string} */ text) => {
+    heading.textContent = 'Not there';
+    members.element.hidden = adding.hidden = true;
+    redraw(about, h('p.message.warning', { 'data-testid': 'group-gone' }, text));
+  };
   const load = async () => {
     try {
       const now = /** @type {Group} */ (await api('GET', `/v1/groups/${id}`));
@@ -29,9 +35,7 @@ export function group(context, id) {
       members.element.hidden = adding.hidden = false;
       redraw(about, view(context, now, load));
     } catch (error) {
-      heading.textContent = 'Not there';
-      members.element.hidden = adding.hidden = true;
-      redraw(about, h('p.message.warning', { 'data-testid': 'group-gone' }, sentence(error)));
+      sayGone(sentence(error));
     }
   };
 
@@ -67,6 +71,10 @@ export function group(context, id) {
       ),
   });
   const refresh = () => {
+    if (gone) {
+      sayGone('This group was deleted.');
+      return;
+    }
     void load();
     members.refresh();
   };
@@ -101,6 +109,9 @@ export function group(context, id) {
   return {
     element: h('div.stack', { 'data-testid': 'section-group' }, h('p', {}, h('a', { href: '#/groups' }, '← Groups')), heading, about, h('h2', {}, 'Members'), problem, adding, members.element),
     refresh,
+    event: ({ type, data }) => {
+      if (type === 'group.deleted' && data.group_id === id) gone = true;
+    },
     concerns: ({ type, data }) => (/^(group|membership)\./.test(type) && data.group_id === id) || /^user\.(updated|deleted)/.test(type),
   };
 }

@@ -9,6 +9,8 @@ import { describe } from '../describe.js';
 
 const ROOM = 300;
 const SHOWN = 8;
+/** Events of one change come together; the one with the name may be the last. */
+const TOGETHER_MS = 80;
 
 /** @type {MakeSection} */
 export function overview({ pulses, recent, names }) {
@@ -46,6 +48,8 @@ export function overview({ pulses, recent, names }) {
     );
   };
 
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let soon;
   drawFigures();
   drawCharts();
   void drawLog();
@@ -62,7 +66,10 @@ export function overview({ pulses, recent, names }) {
       drawFigures();
       drawCharts();
     },
-    event: () => void drawLog(),
+    event: () => {
+      clearTimeout(soon);
+      soon = setTimeout(() => void drawLog(), TOGETHER_MS);
+    },
   };
 }
 
@@ -75,4 +82,4 @@ const ms = (value) => (value === null || value === undefined ? value : `${value}
  * @param {string} note
  */
 const figure = (label, value, note) =>
-  h('div.panel', {}, h('dt.quiet.small', {}, label), h('dd', {}, h('span.figure-big', {}, value ?? '–'), h('span.quiet.small', { class: 'quiet small' }, ` ${note}`)));
+  h('div.panel', {}, h('dt.quiet.small', {}, label), h('dd', {}, h('span.figure-big', {}, value ?? '–'), h('span.quiet.small', {}, note)));

@@ -19,7 +19,16 @@ export function person(context, id) {
   const heading = h('h1', { tabindex: -1 }, '…');
   const place = h('div.stack', { 'aria-busy': 'true' });
 
+  let gone = false;
+  const sayGone = (/** @type {string} */ text) => {
+    heading.textContent = 'Not there';
+    redraw(place, h('p.message.warning', { 'data-testid': 'person-gone' }, text));
+  };
   const load = async () => {
+    if (gone) {
+      sayGone('This person was deleted.');
+      return;
+    }
     try {
       const [user, groups, sessions] = await Promise.all([
         api('GET', `/v1/users/${id}`),
@@ -31,14 +40,16 @@ export function person(context, id) {
       place.setAttribute('aria-busy', 'false');
       redraw(place, view(context, user, groups.items, sessions.items, load));
     } catch (error) {
-      heading.textContent = 'Not there';
-      redraw(place, h('p.message.warning', { 'data-testid': 'person-gone' }, sentence(error)));
+      sayGone(sentence(error));
     }
   };
   void load();
   return {
     element: h('div.stack', { 'data-testid': 'section-person' }, h('p', {}, h('a', { href: '#/people' }, '← People')), heading, place),
     refresh: load,
+    event: ({ type, data }) => {
+      if (type === 'user.deleted' && data.user_id === id) gone = true;
+    },
     concerns: (event) => concernsUser(event, id) || event.type.startsWith('group.'),
   };
 }
@@ -122,7 +133,7 @@ function view(context, user, groups, sessions, load) {
       sessions.length > 0 &&
         h(
           'div.table-wrap',
-          { tabindex: 0, role: 'region', 'aria-labelledby': 'person-devices' },
+          { tabindex: 0, role: 'region', 'aria-label': `Devices of ${user.username}` },
           h(
             'table.table.cards',
             { 'data-testid': 'person-sessions' },

@@ -114,7 +114,7 @@ function list(items, signOutThere, signOutOthers) {
     h('ul.panel.list', { 'aria-label': 'Devices' }, [...mine, ...others].map((item) => row(item, signOutThere))),
     others.length
       ? h(
-          'button.button',
+          'button.button.fit',
           { type: 'button', 'data-testid': 'sign-out-others', 'data-focus': 'others', onclick: () => signOutOthers(others) },
           icon('out'),
           'Sign out all others',

@@ -22,7 +22,7 @@ function greeting() {
  * @returns {Node}
  */
 export function home({ session, rights, may }) {
-  const first = (session.user?.display_name ?? '').split(' ')[0];
+  const first = (session.user?.displayName ?? '').split(' ')[0];
   return h(
     'div.stack.loose',
     { 'data-testid': 'page-home' },
