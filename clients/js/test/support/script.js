@@ -87,6 +87,7 @@ async function answer(script, request, response) {
   script.requests.push(seen);
   script.touched();
   const [status, value] = (await script.answers[path]?.(seen)) ?? usual(script, path);
+  script.touched();
   response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
   response.end(JSON.stringify(value));
 }
