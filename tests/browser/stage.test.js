@@ -1,0 +1,65 @@
+/** The stage: cause and effect side by side, with real sessions in frames. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { Demo, device, launch } from './support.js';
+
+/** @type {import('playwright-core').Browser} */
+let browser;
+/** @type {Demo} */
+let demo;
+/** @type {Awaited<ReturnType<typeof device>>} */
+let visitor;
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+beforeEach(async () => {
+  demo = await Demo.start();
+  visitor = await device(browser, { viewport: { width: 1600, height: 1000 } });
+  await visitor.page.goto(`${demo.url}/stage`);
+});
+afterEach(async () => {
+  await visitor.context.close();
+  await demo.stop();
+  assert.deepEqual(visitor.complaints, []);
+});
+
+const step = (number) => visitor.page.getByTestId(`step-${number}`).getByTestId('step-go').click();
+const inFrame = (name) => visitor.page.frameLocator(`[data-testid="frame-${name}"]`);
+const agree = () => inFrame('console').getByTestId('act-confirm').click();
+
+/** What a device was told, and after how long. */
+async function effect(who, words) {
+  const entry = visitor.page.locator(`[data-testid="effect"][data-who="${who}"]`).filter({ hasText: words }).first();
+  await entry.waitFor();
+  assert.match((await entry.textContent()) ?? '', /\+[\d.]+ (ms|s)/);
+}
+
+test('a right is taken away: both devices hear it, and land on Home after the refresh', async () => {
+  await step(1);
+  await agree();
+  await effect('Laptop', 'rights updated');
+  await effect('Phone', 'rights updated');
+  await inFrame('laptop').getByTestId('rights-refresh').click();
+  await inFrame('laptop').getByTestId('landed').waitFor();
+});
+
+test('somebody is signed out everywhere', async () => {
+  await step(2);
+  await agree();
+  for (const name of ['laptop', 'phone']) await inFrame(name).getByTestId('ended').waitFor();
+  await effect('Laptop', 'signed out');
+});
+
+test('one seat, two devices', async () => {
+  await step(3);
+  await inFrame('laptop').getByTestId('ended').getByText('Phone').waitFor();
+  await inFrame('phone').getByTestId('app').waitFor();
+});
+
+test('a person is removed', async () => {
+  await step(4);
+  await agree();
+  await inFrame('laptop').locator('[data-testid="ended"][data-reason="user_deleted"]').waitFor();
+});
