@@ -3,7 +3,7 @@
 
 import { h, s } from '../shared/h.js';
 
-const WIDTH = 600;
+const WIDTH = 460;
 const HEIGHT = 150;
 const FOOT = 22;
 const SIDE = 40;

@@ -183,17 +183,20 @@ function listen() {
   addEventListener('hashchange', () => drawPage(false));
 }
 
+async function leaveQuietly() {
+  signedOutHere = true;
+  await session.signOut();
+}
+
 /** What the stage asks of this frame: to sign somebody in, to go to a page. */
 onAsked(async (asked) => {
   if (asked.ask === 'sign-in') {
     if (session.state !== 'ended' && session.user?.username === asked.username) return;
-    if (session.state !== 'ended') await session.signOut();
+    if (session.state !== 'ended') await leaveQuietly();
     await door?.signIn(String(asked.username), String(asked.password));
   } else if (asked.ask === 'go') {
     const route = ROUTES.find(({ path }) => path === asked.path);
     if (route && drawn) location.hash = route.path;
-  } else if (asked.ask === 'sign-out' && session.state !== 'ended') {
-    await session.signOut();
   }
 });
 

@@ -82,7 +82,7 @@ export function group(context, id) {
   const newcomer = picker(api, { kind: 'users', label: 'Add a person', testid: 'member-name' });
   const problem = h('p.message.critical', { role: 'alert', hidden: true });
   const adding = h(
-    'form.row',
+    'form.beside',
     {
       'data-testid': 'member-form',
       onsubmit: async (/** @type {SubmitEvent} */ event) => {

@@ -13,12 +13,12 @@ const SHOWN = 8;
 const TOGETHER_MS = 80;
 
 /** @type {MakeSection} */
-export function overview({ pulses, recent, names }) {
+export function overview({ api, pulses, recent, names }) {
   const connections = makeChart({ title: 'Connections', unit: '', room: ROOM, testid: 'chart-connections' });
   const tell = makeChart({ title: 'Time to tell', unit: ' ms', room: ROOM, testid: 'chart-tell' });
   const figures = h('dl.figures', { 'data-testid': 'figures' });
   const log = h('ol.wire.log', { 'data-testid': 'recent-events' });
-  const quiet = h('p.quiet', {}, 'Nothing yet. What happens from now on appears here.');
+  const quiet = h('p.quiet', {}, 'Nothing yet. What happens appears here.');
 
   const drawFigures = () => {
     const last = pulses.at(-1);
@@ -38,6 +38,7 @@ export function overview({ pulses, recent, names }) {
   };
   const drawLog = async () => {
     const shown = recent.slice(-SHOWN).reverse();
+    shown.forEach(names.hear);
     await names.look(shown.flatMap(({ data, subject }) => [data.user_id, subject.type === 'user' ? subject.id : null]));
     quiet.hidden = shown.length > 0;
     log.replaceChildren(
@@ -50,6 +51,15 @@ export function overview({ pulses, recent, names }) {
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon;
+  /** @param {number} head the log's end: what happened before the page was opened is read once */
+  const readBack = async (head) => {
+    if (recent.length >= SHOWN) return;
+    const { items } = await api('GET', `/v1/events?after=${Math.max(0, head - SHOWN)}&limit=${SHOWN}`).catch(() => ({ items: [] }));
+    const first = recent[0]?.seq ?? Infinity;
+    recent.unshift(...items.filter((/** @type {{ seq: number }} */ { seq }) => seq < first));
+    await drawLog();
+  };
+  let read = false;
   drawFigures();
   drawCharts();
   void drawLog();
@@ -62,7 +72,9 @@ export function overview({ pulses, recent, names }) {
       h('div.halves', {}, connections.element, tell.element),
       h('section.panel.stack', { 'aria-labelledby': 'latest' }, h('div.row.between', {}, h('h2', { id: 'latest' }, 'Just now'), h('a', { href: '#/events' }, 'All events')), quiet, log),
     ),
-    pulse: () => {
+    pulse: ({ head }) => {
+      if (!read) void readBack(head);
+      read = true;
       drawFigures();
       drawCharts();
     },

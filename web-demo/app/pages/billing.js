@@ -20,7 +20,7 @@ export function billing() {
       'div.table-wrap',
       {},
       h(
-        'table.table',
+        'table.table.cards',
         {},
         h('caption.sr-only', {}, 'Invoices'),
         h('thead', {}, h('tr', {}, ['Invoice', 'Customer', 'Amount', ''].map((name) => h('th', { scope: 'col' }, name || h('span.sr-only', {}, 'State'))))),
@@ -31,9 +31,9 @@ export function billing() {
             h(
               'tr',
               {},
-              h('td.number', {}, number),
-              h('td', {}, customer),
-              h('td.number', {}, amount),
+              h('td.number', { 'data-label': 'Invoice' }, number),
+              h('td', {}, h('strong', {}, customer)),
+              h('td.number', { 'data-label': 'Amount' }, amount),
               h('td', {}, h('span.chip', { class: paid ? 'chip' : 'chip warn' }, paid ? 'Paid' : 'Due')),
             ),
           ),
