@@ -104,7 +104,10 @@ export class Session {
       say: (message) => this.#link.say(message),
       emitter: this.#emitter,
     });
-    this.#device = openDevice(this.#keep.devices, `sessionwire:${namespace}:device`, platform, settings.device);
+    // A moment later, so that a storage that fails at once is reported to listeners that are there by then.
+    this.#device = Promise.resolve().then(() =>
+      openDevice(this.#keep.devices, `sessionwire:${namespace}:device`, platform, settings.device),
+    );
     this.#signIn = new SignIn({ keeper: this.#keeper, api: this.#api, time, device: () => this.#device });
     this.#waking = watchWaking(platform, time, {
       woke: () => this.#wake(),
@@ -262,7 +265,8 @@ export class Session {
   }
 
   async #look() {
-    await Promise.all([this.#keeper.load(), this.#device]);
+    await this.#device;
+    await this.#keeper.load();
     this.#looked = true;
     this.#show();
   }

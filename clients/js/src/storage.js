@@ -71,8 +71,8 @@ export class Shelf {
   async set(key, text) {
     await this.#attempt(() => this.#storage.set(key, text));
     await this.#memory.set(key, text);
-    // What an unwritable storage still holds is out of date, and may be a token.
-    if (this.#failed) await Promise.resolve().then(() => this.#storage.remove(key)).catch(() => {});
+    // What an unwritable storage still holds is out of date, and may be a token. It may never answer.
+    if (this.#failed) void Promise.resolve().then(() => this.#storage.remove(key)).catch(() => {});
   }
 
   /**

@@ -11,7 +11,7 @@ import { backoff } from './backoff.js';
 import { SessionwireError } from './errors.js';
 import { endedBecause } from './reasons.js';
 
-/** A token this close to its end is not worth using. */
+/** A token this close to its end is not worth using; of one that lives seconds, a tenth of its life. */
 const MARGIN_MS = 2_000;
 /** How long to queue behind other tabs. A lock saves requests; the server's grace makes races harmless. */
 const LOCK_PATIENCE_MS = 5_000;
@@ -61,7 +61,9 @@ export class Tokens {
   /** Whether there is a token that can be used now. */
   get usable() {
     const session = this.#keeper.session;
-    return session !== null && session.grant.expiresAt - this.#time.now() > MARGIN_MS;
+    if (!session) return false;
+    const { obtainedAt, expiresAt } = session.grant;
+    return expiresAt - this.#time.now() > Math.min(MARGIN_MS, (expiresAt - obtainedAt) / 10);
   }
 
   /**

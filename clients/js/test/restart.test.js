@@ -73,7 +73,7 @@ test('the socket outlives its tokens', async (t) => {
 
 test('nobody there: the session idles out at the server, and whoever comes back is told why', async (t) => {
   const { server, user } = await served(t);
-  const policy = { max_sessions: null, count_by: 'user', at_limit: 'evict_oldest', idle_timeout_s: 2 };
+  const policy = { max_sessions: null, count_by: 'user', at_limit: 'evict_oldest', idle_timeout_s: 4 };
   await server.api('PUT', `/v1/policies/users/${user.id}`, policy);
   const session = await signedIn(t, server.url, ann, { idleAfterMs: 0 });
   const { id } = session;
