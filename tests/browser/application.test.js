@@ -142,7 +142,7 @@ test('a page that is not allowed is not drawn for a moment, nor at its address',
   await ben.evaluate(() => {
     globalThis.drawn = [];
     new MutationObserver(() => {
-      for (const page of document.querySelectorAll('[data-testid^="page-"]')) globalThis.drawn.push(page.dataset.testid);
+      for (const page of document.querySelectorAll('[data-testid^="page-"]')) globalThis.drawn.push(page.getAttribute('data-testid'));
     }).observe(document, { childList: true, subtree: true });
     location.hash = '#/billing';
   });

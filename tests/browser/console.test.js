@@ -59,10 +59,10 @@ const personPage = (page, username) => go(page, `#/people/${demo.person(username
 
 /** Agrees to what the preview says; answers with it and with the receipt. */
 async function agree(page) {
-  const preview = await page.getByTestId('preview').textContent();
+  const preview = (await page.getByTestId('preview').textContent()) ?? '';
   await page.getByTestId('act-confirm').click();
   await page.getByTestId('act-dialog').waitFor({ state: 'detached' });
-  const receipt = await page.getByTestId('receipt').textContent();
+  const receipt = (await page.getByTestId('receipt').textContent()) ?? '';
   return { preview, receipt };
 }
 
@@ -120,7 +120,7 @@ test('a forced sign-out asks first, and reaches every device', async () => {
   const page = await console_();
   await personPage(page, 'anna');
   await page.getByTestId('person-sign-out').click();
-  assert.match(await page.getByTestId('preview').textContent(), /2 devices of 1 person/);
+  assert.match((await page.getByTestId('preview').textContent()) ?? '', /2 devices of 1 person/);
   await page.getByTestId('act-cancel').click();
   await live(one);
   await page.getByTestId('person-sign-out').click();

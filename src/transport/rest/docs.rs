@@ -12,9 +12,10 @@ use super::specification::openapi;
 const PAGE: &str = include_str!("docs/docs.html");
 const SCRIPT: &str = include_str!("docs/docs.js");
 const STYLE: &str = include_str!("docs/docs.css");
+const MARK: &str = include_str!("../../../web-demo/shared/mark.svg");
 
 /// The page may load its own script and style, and read the document; nothing else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const CACHE: &str = "no-cache";
 
@@ -34,6 +35,7 @@ pub(super) fn routes() -> Router<RestState> {
             "/docs/docs.css",
             get(async || file("text/css; charset=utf-8", STYLE)),
         )
+        .route("/docs/mark.svg", get(async || file("image/svg+xml", MARK)))
 }
 
 async fn page() -> Response {
