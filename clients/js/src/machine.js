@@ -56,6 +56,8 @@ export const WELCOME_MS = 15_000;
 export const PONG_MS = 5_000;
 /** A connection that lived this long is a good one: the back-off begins anew. */
 export const SETTLED_MS = 10_000;
+/** While the device says that it has no network, which isn't always so. */
+export const OFFLINE_MS = 15_000;
 /** What a machine calls a close that the other side didn't make. */
 export const UNRESPONSIVE = 0;
 
@@ -261,7 +263,7 @@ function retry(state, atLeastMs) {
   const attempt = state.attempt + 1;
   const next = { ...state, phase: /** @type {const} */ ('waiting'), probing: false, attempt };
   return state.afterMs === null
-    ? to(next, { do: 'backoff', attempt, atLeastMs })
+    ? to(next, { do: 'backoff', attempt, atLeastMs: state.online ? atLeastMs : Math.max(atLeastMs, OFFLINE_MS) })
     : to(next, { do: 'timer', name: 'retry', ms: state.afterMs });
 }
 

@@ -35,9 +35,18 @@ export function merge(a, b) {
  */
 function prevailing(a, b) {
   if (a.generation !== b.generation) return a.generation > b.generation ? a : b;
-  // An end and a beginning of the same number: the end holds, which is the safe mistake.
-  if ((a.session === null) !== (b.session === null)) return a.session === null ? a : b;
+  if (rank(a) !== rank(b)) return rank(a) > rank(b) ? a : b;
   return b.mark > a.mark ? b : a;
+}
+
+/**
+ * Between two that began the same generation. The person's sign-out holds, which is the safe mistake. An end that
+ * the server told is of the session before: where another tab has just signed in anew, that is what caused it.
+ * @param {Stored} record
+ */
+function rank(record) {
+  if (record.session) return 1;
+  return record.signedOut === record.generation ? 2 : 0;
 }
 
 /**

@@ -123,6 +123,8 @@ test('a refresh that failed waits at least as long as the server asked', () => {
 });
 
 test('the network coming back cuts the wait short', () => {
+  const offline = run(start, { type: 'offline' }, closed(1006));
+  assert.deepEqual(offline.all, [{ do: 'backoff', attempt: 1, atLeastMs: 15_000 }], 'hardly tries without one');
   const waiting = run(start, closed(1006), timer('retry'), closed(1006), { type: 'offline' });
   assert.equal(shown(waiting.state), 'offline');
   const back = step(waiting.state, { type: 'online', usable: true });

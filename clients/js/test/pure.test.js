@@ -52,6 +52,7 @@ test('records merge to the same in either order, and a merge of equals changes n
     record({ mark: 'b' }),
     record({ generation: 2 }),
     record({ generation: 2, session: null, signedOut: 2, ended }),
+    record({ generation: 2, session: null, ended: { ...ended, reason: 'superseded' }, mark: 'z' }),
     record({ generation: 3 }),
     record({ session: { ...session, rights } }),
     record({ session: { ...session, grant } }),
@@ -80,6 +81,9 @@ test('a sign-out prevails over a sign-in of the same number, and over everything
   const out = record({ generation: 2, session: null, signedOut: 2, ended, mark: '' });
   assert.equal(merge(record({ generation: 2, mark: 'z' }), out).session, null);
   assert.equal(merge(record({}), out).session, null);
+  const told = record({ generation: 2, session: null, ended, mark: 'z' });
+  assert.notEqual(merge(record({ generation: 2 }), told).session, null, 'the end that a new sign-in causes is of the session before');
+  assert.equal(merge(record({}), told).session, null);
   assert.notEqual(merge(record({ generation: 3 }), out).session, null);
   assert.equal(merge(record({ generation: 3 }), out).signedOut, 2);
 });
