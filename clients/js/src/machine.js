@@ -31,7 +31,7 @@
  *   | { type: 'closed', code: number, reason: string }
  *   | { type: 'reconnect', afterMs: number }
  *   | { type: 'timer', name: TimerName, usable: boolean }
- *   | { type: 'online', usable: boolean }
+ *   | { type: 'online' }
  *   | { type: 'offline' }
  *   | { type: 'wake', usable: boolean }
  *   | { type: 'person' }} Input
@@ -140,7 +140,7 @@ export function step(state, input) {
     case 'timer':
       return onTimer(state, input.name, input.usable);
     case 'online':
-      return onOnline({ ...state, online: true }, input.usable);
+      return onOnline({ ...state, online: true });
     case 'offline':
       return probe({ ...state, online: false });
     case 'wake':
@@ -214,13 +214,14 @@ function onTimer(state, name, usable) {
 
 /**
  * @param {Connection} state
- * @param {boolean} usable
  * @returns {Step}
  */
-function onOnline(state, usable) {
+function onOnline(state) {
   if (state.phase !== 'waiting') return probe(state);
   // The server's word about when to come back holds, whatever the network does.
-  return state.afterMs === null ? connect({ ...state, attempt: 0 }, usable) : to(state);
+  if (state.afterMs !== null) return to(state);
+  // A whole office comes online at once: the shortest back-off, for its jitter.
+  return to({ ...state, attempt: 0 }, { do: 'backoff', attempt: 1, atLeastMs: 0 });
 }
 
 /**

@@ -88,7 +88,7 @@ export class Link {
   }
 
   online() {
-    this.#feed({ type: 'online', usable: this.#around.usable() });
+    this.#feed({ type: 'online' });
   }
 
   offline() {

@@ -49,7 +49,7 @@ for (const code of [4504, 4505, 4506, 4507, 4999]) {
     assert.equal(state.phase, 'out');
     assert.deepEqual(effects, ['report']);
     assert.deepEqual(timersIn(state), []);
-    for (const input of [{ type: 'token' }, { type: 'wake', usable: true }, { type: 'online', usable: true }, { type: 'person' }]) {
+    for (const input of [{ type: 'token' }, { type: 'wake', usable: true }, { type: 'online' }, { type: 'person' }]) {
       const after = step(state, input);
       assert.equal(after.state.phase, 'out');
       assert.deepEqual(after.effects, []);
@@ -77,7 +77,7 @@ test('4500 refreshes once, then it is the end', () => {
 test("the server's after_ms wins over the back-off, and over `online`", () => {
   const { state, all } = run(start, welcome, { type: 'reconnect', afterMs: 1234 }, closed(4000));
   assert.deepEqual(all, [{ do: 'timer', name: 'retry', ms: 1234 }]);
-  assert.equal(step(state, { type: 'online', usable: true }).state.phase, 'waiting');
+  assert.equal(step(state, { type: 'online' }).state.phase, 'waiting');
   assert.equal(step(state, { type: 'wake', usable: true }).state.phase, 'waiting');
   assert.equal(step(state, timer('retry')).state.phase, 'opening');
   const twice = run(start, welcome, { type: 'reconnect', afterMs: 1234 }, closed(4000), timer('retry'), closed(1006));
@@ -92,7 +92,7 @@ test('the back-off grows over welcomes and is reset by a connection that lived',
 });
 
 test('asks whether the socket lives after silence, waking, and a change of network', () => {
-  for (const input of [timer('silence'), { type: 'wake', usable: true }, { type: 'online', usable: true }, { type: 'offline' }]) {
+  for (const input of [timer('silence'), { type: 'wake', usable: true }, { type: 'online' }, { type: 'offline' }]) {
     const { state, effects } = run(start, welcome, input);
     assert.deepEqual(effects, ['ping', 'timer'], input.type);
     assert.deepEqual(timersIn(state), ['pong', 'settled']);
@@ -127,9 +127,10 @@ test('the network coming back cuts the wait short', () => {
   assert.deepEqual(offline.all, [{ do: 'backoff', attempt: 1, atLeastMs: 15_000 }], 'hardly tries without one');
   const waiting = run(start, closed(1006), timer('retry'), closed(1006), { type: 'offline' });
   assert.equal(shown(waiting.state), 'offline');
-  const back = step(waiting.state, { type: 'online', usable: true });
-  assert.equal(back.state.phase, 'opening');
+  const back = step(waiting.state, { type: 'online' });
+  assert.deepEqual(back.effects, [{ do: 'backoff', attempt: 1, atLeastMs: 0 }]);
   assert.equal(shown(back.state), 'connecting');
+  assert.equal(step(back.state, timer('retry')).state.phase, 'opening');
 });
 
 test('a timer of another phase does nothing', () => {
@@ -186,8 +187,7 @@ function everyInput() {
     ...codes.map((code) => closed(code)),
     { type: 'reconnect', afterMs: 10 },
     ...['retry', 'welcome', 'silence', 'pong', 'settled'].flatMap((name) => [timer(name), timer(name, false)]),
-    { type: 'online', usable: true },
-    { type: 'online', usable: false },
+    { type: 'online' },
     { type: 'offline' },
     { type: 'wake', usable: true },
     { type: 'wake', usable: false },
