@@ -1,38 +1,24 @@
 /** The application's behaviours, with two browser contexts as two devices. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { Demo, device, launch } from './support.js';
+import { beforeEach, test } from 'node:test';
 import { at, open, signIn } from './application.js';
+import { Company } from './support.js';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Demo} */
+const company = new Company();
+/** @type {import('./support.js').Demo} */
 let demo;
-/** @type {Awaited<ReturnType<typeof device>>[]} */
-let devices = [];
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-afterEach(async () => {
-  for (const { context } of devices) await context.close();
-  const complaints = devices.flatMap((one) => one.complaints);
-  devices = [];
-  await demo.stop();
-  assert.deepEqual(complaints, []);
+beforeEach(async () => {
+  demo = await company.demo();
 });
 
 async function someone(username, options) {
-  const one = await device(browser, options);
-  devices.push(one);
+  const one = await company.device(options);
   await open(one.page, demo.url);
   await signIn(one.page, demo.person(username));
   return one.page;
 }
 
 test('who is removed from the system is at once back at the sign-in page, which says why', async () => {
-  demo = await Demo.start();
   const anna = await someone('anna');
   const ben = await someone('ben');
   await demo.call('DELETE', `/v1/users/${demo.person('anna').id}`);
@@ -42,7 +28,6 @@ test('who is removed from the system is at once back at the sign-in page, which 
 });
 
 test('who leaves a group keeps the session, the page and a notice with a button', async () => {
-  demo = await Demo.start();
   const anna = await someone('anna');
   const second = await someone('anna');
   const ben = await someone('ben');
@@ -60,7 +45,6 @@ test('who leaves a group keeps the session, the page and a notice with a button'
 });
 
 test('who may no longer see the page lands on Home and is told, after the button and after a reload', async () => {
-  demo = await Demo.start();
   for (const refresh of [
     (page) => page.getByTestId('rights-refresh').click(),
     (page) => page.reload(),
@@ -79,7 +63,6 @@ test('who may no longer see the page lands on Home and is told, after the button
 });
 
 test('rights that come and go again before anybody looks leave nothing to refresh', async () => {
-  demo = await Demo.start();
   const anna = await someone('anna');
   await demo.leave('anna', 'analysts');
   await anna.getByTestId('rights-updated').waitFor();
@@ -88,7 +71,6 @@ test('rights that come and go again before anybody looks leave nothing to refres
 });
 
 test('my devices: sees both, signs one out, then all others', async () => {
-  demo = await Demo.start();
   const first = await someone('anna');
   const second = await someone('anna');
   await first.getByTestId('nav-devices').click();
@@ -111,7 +93,6 @@ test('my devices: sees both, signs one out, then all others', async () => {
 });
 
 test('a notice is shown, as urgent as it is', async () => {
-  demo = await Demo.start();
   const anna = await someone('anna');
   const path = `/v1/users/${demo.person('anna').id}/notices`;
   await demo.call('POST', path, { level: 'info', title: 'Lunch <b>now</b>', body: 'It is ready.' });
@@ -121,9 +102,7 @@ test('a notice is shown, as urgent as it is', async () => {
 });
 
 test('a wrong password is told kindly and says nothing of who exists', async () => {
-  demo = await Demo.start();
-  const one = await device(browser, { expectedComplaints: /status of 401/ });
-  devices.push(one);
+  const one = await company.device({ expectedComplaints: /status of 401/ });
   await open(one.page, demo.url);
   const told = [];
   for (const username of ['anna', 'nobody']) {
@@ -137,7 +116,6 @@ test('a wrong password is told kindly and says nothing of who exists', async () 
 });
 
 test('a page that is not allowed is not drawn for a moment, nor at its address', async () => {
-  demo = await Demo.start();
   const ben = await someone('dario');
   await ben.evaluate(() => {
     globalThis.drawn = [];

@@ -1,38 +1,22 @@
 /** The administrators' console: its flows, and what they do to an open application beside it. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 import { at, live, open, signIn, submit } from './application.js';
-import { Demo, device, launch, until } from './support.js';
+import { Company, until } from './support.js';
 
 /** More people than any browser should be asked to draw. */
 const MANY = 10_000;
 const AT_ONCE = 20;
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Demo} */
+const company = new Company();
+/** @type {import('./support.js').Demo} */
 let demo;
-/** @type {Awaited<ReturnType<typeof device>>[]} */
-let devices = [];
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
 beforeEach(async () => {
-  demo = await Demo.start();
-});
-afterEach(async () => {
-  for (const { context } of devices) await context.close();
-  const complaints = devices.flatMap((one) => one.complaints);
-  devices = [];
-  await demo.stop();
-  assert.deepEqual(complaints, []);
+  demo = await company.demo();
 });
 
 async function fresh(options) {
-  const one = await device(browser, options);
-  devices.push(one);
+  const one = await company.device(options);
   return one.page;
 }
 

@@ -1,41 +1,23 @@
 /** Tabs, late answers, and networks that come and go. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { at, live, open, signIn } from './application.js';
-import { Demo, Server, device, launch, until } from './support.js';
+import { Company, until } from './support.js';
 
 /** Away for as long as the issue's traveller in the tunnel. */
 const TUNNEL_MS = 30_000;
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Demo | Server} */
-let server;
-/** @type {Awaited<ReturnType<typeof device>>[]} */
-let devices = [];
+const company = new Company();
 
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-afterEach(async () => {
-  for (const { context } of devices) await context.close();
-  const complaints = devices.flatMap((one) => one.complaints);
-  devices = [];
-  await server.stop();
-  assert.deepEqual(complaints, []);
-});
-
-async function someone(person, options) {
-  const one = await device(browser, options);
-  devices.push(one);
+async function someone(server, person, options) {
+  const one = await company.device(options);
   await open(one.page, server.url);
   await signIn(one.page, person);
   return one;
 }
 
 /** A further tab of the same browser. */
-async function tab({ context }) {
+async function tab(server, { context }) {
   const page = await context.newPage();
   await page.goto(server.url);
   await live(page);
@@ -43,22 +25,21 @@ async function tab({ context }) {
 }
 
 test('a sign-out in one tab reaches the others at once', async () => {
-  server = await Demo.start();
-  const one = await someone(server.person('anna'));
-  const others = [await tab(one), await tab(one)];
+  const server = await company.demo();
+  const one = await someone(server, server.person('anna'));
+  const others = [await tab(server, one), await tab(server, one)];
   await one.page.getByTestId('sign-out').click();
   for (const page of [one.page, ...others]) await at(page, 'sign-in-page');
 });
 
 for (const locks of [true, false]) {
   test(`three tabs refresh at once and keep the session, ${locks ? 'with' : 'without'} locks`, async () => {
-    server = await Demo.start();
-    const one = await device(browser);
-    devices.push(one);
+    const server = await company.demo();
+    const one = await company.device();
     if (!locks) await one.context.addInitScript(() => delete Object.getPrototypeOf(navigator).locks);
     await open(one.page, server.url);
     await signIn(one.page, server.person('anna'));
-    const tabs = [one.page, await tab(one), await tab(one)];
+    const tabs = [one.page, await tab(server, one), await tab(server, one)];
     let refreshes = 0;
     one.context.on('request', (request) => {
       if (request.url().endsWith('/v1/token/refresh')) refreshes += 1;
@@ -78,8 +59,8 @@ for (const locks of [true, false]) {
 }
 
 test('a late answer to a refresh does not undo a sign-out', async () => {
-  server = await Demo.start();
-  const { page } = await someone(server.person('anna'));
+  const server = await company.demo();
+  const { page } = await someone(server, server.person('anna'));
   /** @type {() => void} */
   let letGo = () => {};
   const held = new Promise((resolve) => {
@@ -105,8 +86,8 @@ test('a late answer to a refresh does not undo a sign-out', async () => {
 });
 
 test('thirty seconds without a network, and a change in between', async () => {
-  server = await Demo.start();
-  const { context, page } = await someone(server.person('anna'), { expectedComplaints: /ERR_INTERNET_DISCONNECTED/ });
+  const server = await company.demo();
+  const { context, page } = await someone(server, server.person('anna'), { expectedComplaints: /ERR_INTERNET_DISCONNECTED/ });
   await context.setOffline(true);
   await page.locator('[data-testid="connection"][data-state="offline"]').waitFor();
   await server.leave('anna', 'analysts');
@@ -118,8 +99,8 @@ test('thirty seconds without a network, and a change in between', async () => {
 });
 
 test('a session that ended while the device was away is told when it comes back', async () => {
-  server = await Demo.start();
-  const { context, page } = await someone(server.person('anna'), { expectedComplaints: /ERR_INTERNET_DISCONNECTED|status of 401/ });
+  const server = await company.demo();
+  const { context, page } = await someone(server, server.person('anna'), { expectedComplaints: /ERR_INTERNET_DISCONNECTED|status of 401/ });
   await context.setOffline(true);
   await page.locator('[data-testid="connection"][data-state="offline"]').waitFor();
   await server.call('DELETE', `/v1/users/${server.person('anna').id}/sessions`);
@@ -130,11 +111,11 @@ test('a session that ended while the device was away is told when it comes back'
 
 for (const signal of ['SIGKILL', 'SIGTERM']) {
   test(`the server restarts under an open page (${signal})`, async () => {
-    server = await Server.start();
+    const server = await company.server();
     const anna = { username: 'anna', password: 'correct horse battery' };
     const group = await server.call('POST', '/v1/groups', { name: 'analysts', permissions: ['reports:read'] });
     const { id } = await server.call('POST', '/v1/users', { ...anna, groups: ['analysts'] });
-    const { page } = await someone(anna, { expectedComplaints: /ERR_CONNECTION_REFUSED|Error during WebSocket/ });
+    const { page } = await someone(server, anna, { expectedComplaints: /ERR_CONNECTION_REFUSED|Error during WebSocket/ });
     await server.restart(signal);
     await server.call('DELETE', `/v1/groups/${group.id}/members/${id}`);
     await page.getByTestId('rights-updated').waitFor();

@@ -1,36 +1,20 @@
 /** What happens at the limit of one session: the four policies, on two devices. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 import { at, live, open, signIn, submit } from './application.js';
-import { Demo, device, launch, until } from './support.js';
+import { Company, until } from './support.js';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Demo} */
+const company = new Company();
+/** @type {import('./support.js').Demo} */
 let demo;
-/** @type {Awaited<ReturnType<typeof device>>[]} */
-let devices = [];
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
 beforeEach(async () => {
-  demo = await Demo.start();
-});
-afterEach(async () => {
-  for (const { context } of devices) await context.close();
-  const complaints = devices.flatMap((one) => one.complaints);
-  devices = [];
-  await demo.stop();
-  assert.deepEqual(complaints, []);
+  demo = await company.demo();
 });
 
 /** The sign-in page on a device of that name. */
 async function on(name) {
   // At the limit the server answers a sign-in with 409, which the browser notes.
-  const one = await device(browser, { expectedComplaints: /status of (409|403|410)/ });
-  devices.push(one);
+  const one = await company.device({ expectedComplaints: /status of (409|403|410)/ });
   await open(one.page, `${demo.url}/?device_name=${encodeURIComponent(name)}`);
   return one.page;
 }

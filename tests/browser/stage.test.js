@@ -1,37 +1,24 @@
 /** The stage: cause and effect side by side, with real sessions in frames. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { Demo, device, launch } from './support.js';
+import { beforeEach, test } from 'node:test';
+import { Company } from './support.js';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Demo} */
-let demo;
-/** @type {Awaited<ReturnType<typeof device>>} */
-let visitor;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
+const company = new Company();
+/** @type {import('playwright-core').Page} */
+let page;
 beforeEach(async () => {
-  demo = await Demo.start();
-  visitor = await device(browser, { viewport: { width: 1600, height: 1000 } });
-  await visitor.page.goto(`${demo.url}/stage`);
-});
-afterEach(async () => {
-  await visitor.context.close();
-  await demo.stop();
-  assert.deepEqual(visitor.complaints, []);
+  const demo = await company.demo();
+  ({ page } = await company.device({ viewport: { width: 1600, height: 1000 } }));
+  await page.goto(`${demo.url}/stage`);
 });
 
-const step = (number) => visitor.page.getByTestId(`step-${number}`).getByTestId('step-go').click();
-const inFrame = (name) => visitor.page.frameLocator(`[data-testid="frame-${name}"]`);
+const step = (number) => page.getByTestId(`step-${number}`).getByTestId('step-go').click();
+const inFrame = (name) => page.frameLocator(`[data-testid="frame-${name}"]`);
 const agree = () => inFrame('console').getByTestId('act-confirm').click();
 
 /** What a device was told, and after how long. */
 async function effect(who, words) {
-  const entry = visitor.page.locator(`[data-testid="effect"][data-who="${who}"]`).filter({ hasText: words }).first();
+  const entry = page.locator(`[data-testid="effect"][data-who="${who}"]`).filter({ hasText: words }).first();
   await entry.waitFor();
   assert.match((await entry.textContent()) ?? '', /\+[\d.]+ (ms|s)/);
 }

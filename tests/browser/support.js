@@ -11,6 +11,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after, afterEach, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -41,7 +42,7 @@ const CHEAP = {
 export class Demo {
   /** @param {Record<string, string>} [settings] names without `SESSIONWIRE_` */
   static async start(settings = {}) {
-    const env = { ...process.env, ...CHEAP };
+    const env = { ...process.env, ...CHEAP, SESSIONWIRE_LOG_LEVEL: 'error' };
     for (const [name, value] of Object.entries(settings)) env[`SESSIONWIRE_${name}`] = value;
     const child = spawn(PROGRAM, ['demo', '--listen', '127.0.0.1:0', '--json'], {
       env,
@@ -177,16 +178,70 @@ export async function until(isSo) {
   while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Chromium; closed at the end of the test file. */
+/** Chromium, to be closed. */
 export async function launch() {
   return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGUMENTS });
 }
 
 /**
+ * What the tests of a file share: one Chromium, and for each test devices and a server that are gone after
+ * it. A page that complained in its console fails its test.
+ */
+export class Company {
+  /** @type {import('playwright-core').Browser | undefined} */
+  #browser;
+  /** @type {Device[]} */
+  #devices = [];
+  /** @type {Demo | Server | undefined} */
+  #server;
+
+  constructor() {
+    before(async () => {
+      this.#browser = await launch();
+    });
+    after(() => this.#browser?.close());
+    afterEach(() => this.#part());
+  }
+
+  /** @param {DeviceOptions} [options] */
+  async device(options) {
+    assert.ok(this.#browser);
+    const one = await device(this.#browser, options);
+    this.#devices.push(one);
+    return one;
+  }
+
+  /** A demo for one test. */
+  async demo() {
+    const demo = await Demo.start();
+    this.#server = demo;
+    return demo;
+  }
+
+  /** A server for production for one test. */
+  async server() {
+    const server = await Server.start();
+    this.#server = server;
+    return server;
+  }
+
+  async #part() {
+    for (const { context } of this.#devices) await context.close();
+    const complaints = this.#devices.flatMap((one) => one.complaints);
+    this.#devices = [];
+    await this.#server?.stop();
+    assert.deepEqual(complaints, []);
+  }
+}
+
+/** @typedef {import('playwright-core').BrowserContextOptions & {expectedComplaints?: RegExp}} DeviceOptions */
+/** @typedef {Awaited<ReturnType<typeof device>>} Device */
+
+/**
  * A device: a browser context of its own with one page.
  *
  * @param {import('playwright-core').Browser} browser
- * @param {import('playwright-core').BrowserContextOptions & {expectedComplaints?: RegExp}} [options]
+ * @param {DeviceOptions} [options]
  */
 export async function device(browser, { expectedComplaints, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
