@@ -11,7 +11,8 @@ import { picker } from '../picker.js';
 /** @typedef {import('../sections.js').MakeSection} MakeSection */
 /** @typedef {import('../../shared/types.js').LogEvent} LogEvent */
 
-const WINDOW = 1000;
+/** How far one look goes back, in positions: further the less of it can fit. */
+const WINDOW = { all: 1_000, kind: 5_000, person: 100_000 };
 const SHOWN_MAX = 200;
 /** Events of one change come together; the one with the name may be the last. */
 const TOGETHER_MS = 80;
@@ -26,7 +27,7 @@ export function events({ api, names, pulses, recent }) {
   let user = '';
 
   const log = h('ol.wire.log', { 'data-testid': 'event-log', 'aria-label': 'Events, newest first' });
-  const nothing = h('div.empty', { hidden: true }, icon('events'), h('p', {}, 'Nothing of that kind here.'));
+  const nothing = h('div.empty', { hidden: true }, icon('events'), h('p', {}, 'Nothing like that here. It may be further back.'));
   const problem = h('p.message.critical', { role: 'alert', hidden: true });
   const earlier = h('button.button.small', { type: 'button', 'data-testid': 'events-earlier', onclick: () => void load(true) }, 'Look further back');
 
@@ -58,7 +59,8 @@ export function events({ api, names, pulses, recent }) {
     const mine = ++asked;
     try {
       const until = further ? from : Number.MAX_SAFE_INTEGER;
-      const start = Math.max(0, (further ? from : head()) - WINDOW);
+      const reach = user ? WINDOW.person : kind ? WINDOW.kind : WINDOW.all;
+      const start = Math.max(0, (further ? from : head()) - reach);
       /** @type {LogEvent[]} */
       const found = [];
       /** @type {string | null} */
