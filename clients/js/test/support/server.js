@@ -17,6 +17,11 @@ const binary = process.env.SESSIONWIRE_BIN ?? join(repository, 'target/debug/ses
 /** Hashing passwords at full cost is what the server's own tests are for. */
 const cheap = { SESSIONWIRE_PASSWORD_HASH_MEMORY_KIB: '64', SESSIONWIRE_PASSWORD_HASH_ITERATIONS: '1', SESSIONWIRE_LOG_LEVEL: 'warn' };
 
+/** A test that runs out of time is killed, and must not leave servers behind. */
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.once('SIGTERM', () => process.exit(143));
+
 export async function startDemo(t, settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'sessionwire-js-'));
   const child = run(['demo', '--listen', '127.0.0.1:0', '--json'], { SESSIONWIRE_DATA_DIR: folder, ...settings });
@@ -68,6 +73,8 @@ function run(args, environment) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SESSIONWIRE_'));
   const env = { ...Object.fromEntries(inherited), ...cheap, ...environment };
   const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   child.complaints = '';
   child.stderr.on('data', (data) => (child.complaints += data));
   return child;
