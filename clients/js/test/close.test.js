@@ -37,11 +37,11 @@ for (const [name, end] of [
   ['closed during a refresh', 'session.refresh().catch(() => {}); session.close();'],
   ['closed twice', 'session.close(); session.close();'],
 ]) {
-  test(`the program exits by itself: ${name}`, { timeout: 20_000 }, async (t) => {
+  test(`the program exits by itself: ${name}`, { timeout: 90_000 }, async (t) => {
     const demo = await startDemo(t);
     const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', program(demo.url, demo.users[0], end)], {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
-      timeout: 15_000,
+      timeout: 80_000,
     });
     assert.equal(stderr, '');
     assert.match(stdout, /^left: /);

@@ -53,7 +53,7 @@ session.on('nothing', () => {});
 void (() => session.signIn({ username: 'x' }));
 `;
 
-test('packed, installed elsewhere, checked and run', { timeout: 120_000 }, async (t) => {
+test('packed, installed elsewhere, checked and run', { timeout: 200_000 }, async (t) => {
   const demo = await startDemo(t);
   const folder = await mkdtemp(join(tmpdir(), 'sessionwire-pack-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -76,7 +76,7 @@ test('packed, installed elsewhere, checked and run', { timeout: 120_000 }, async
   await writeFile(join(app, 'main.ts'), application(demo.url, demo.users[0]));
   const options = ['--strict', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2023,dom', '--types', 'node', '--rootDir', '.'];
   await run(join(here, 'node_modules/.bin/tsc'), [...options, 'main.ts'], { cwd: app }).catch((error) => assert.fail(error.stdout));
-  const ran = await run(process.execPath, ['main.js'], { cwd: app, timeout: 20_000 });
+  const ran = await run(process.execPath, ['main.js'], { cwd: app, timeout: 80_000 });
   assert.deepEqual(ran.stdout.trim().split('\n'), [
     'user Anna Larsen',
     'me 200 true function function function function',
