@@ -14,15 +14,8 @@ use crate::storage::Tx;
 impl Core {
     /// Puts a user into a group.
     pub async fn add_member(&self, call: &Call, group: GroupId, user: UserId) -> Result<Done<()>> {
-        let mut tx = self.begin().await?;
-        tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
-        let found = tx
-            .find_group(group)
-            .await?
-            .ok_or(Error::NotFound("group"))?;
-        self.put_in(&mut tx, group, &found.name, &[user], &call.cause)
-            .await?;
-        self.conclude(call, tx, ()).await
+        let done = self.change_members(call, group, vec![user], Vec::new());
+        Ok(done.await?.without_value())
     }
 
     /// Takes a user out of a group.
@@ -32,15 +25,8 @@ impl Core {
         group: GroupId,
         user: UserId,
     ) -> Result<Done<()>> {
-        let mut tx = self.begin().await?;
-        tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
-        let found = tx
-            .find_group(group)
-            .await?
-            .ok_or(Error::NotFound("group"))?;
-        self.take_out(&mut tx, group, &found.name, &[user], &call.cause)
-            .await?;
-        self.conclude(call, tx, ()).await
+        let done = self.change_members(call, group, Vec::new(), vec![user]);
+        Ok(done.await?.without_value())
     }
 
     /// Puts many users into a group and takes others out, all or nothing.

@@ -93,6 +93,16 @@ pub struct Reach {
     pub tokens_until: Timestamp,
 }
 
+impl<T> Done<T> {
+    /// The same, where what came of it says nothing that the caller did not know.
+    pub(super) fn without_value(self) -> Done<()> {
+        Done {
+            value: (),
+            effect: self.effect,
+        }
+    }
+}
+
 impl Core {
     /// Commits and announces, or rolls back and says what it would have reached.
     pub(super) async fn conclude<T>(&self, call: &Call, mut tx: Tx, value: T) -> Result<Done<T>> {

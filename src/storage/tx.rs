@@ -16,6 +16,9 @@ use super::Result;
 use crate::domain::access::Cause;
 use crate::domain::event::Event;
 
+/// Waiting for one's turn is no news; under load a line for each who waits would drown all other.
+const SLOW: Duration = Duration::from_secs(30);
+
 static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a writer waits for another one.
@@ -61,11 +64,13 @@ impl Store {
         let connect = sqlite_options(&options.sqlite)?;
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .acquire_slow_threshold(SLOW)
             .connect_with(connect.clone())
             .await?;
         SQLITE_MIGRATIONS.run(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
+            .acquire_slow_threshold(SLOW)
             .connect_with(connect.pragma("query_only", "on"))
             .await?;
         Ok(Self {

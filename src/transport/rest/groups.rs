@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::extract::{Admin, Created, Id, Json, NoQuery, Query, Who, given};
-use super::page::{ListBody, page};
+use super::page::{ListBody, SearchQuery};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changed, Changing, Outcome};
 use crate::domain::id::GroupId;
@@ -92,20 +92,6 @@ struct DeletedBody {
     id: GroupId,
 }
 
-/// Which groups.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct GroupsQuery {
-    /// Part of a name.
-    search: Option<String>,
-    /// How many items at most.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// Where the last page ended: its `next_cursor`.
-    cursor: Option<String>,
-}
-
 pub(super) fn routes() -> OpenApiRouter<RestState> {
     OpenApiRouter::new()
         .routes(routes!(list_groups, create_group))
@@ -114,14 +100,14 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 }
 
 /// List groups
-#[utoipa::path(get, path = "/v1/groups", params(GroupsQuery),
+#[utoipa::path(get, path = "/v1/groups", params(SearchQuery),
     responses((status = 200, description = "A page of groups", body = ListBody<GroupBody>)))]
 async fn list_groups(
     State(rest): State<RestState>,
     _: Admin,
-    Query(query): Query<GroupsQuery>,
+    Query(query): Query<SearchQuery>,
 ) -> Result<Json<ListBody<GroupBody>>, Problem> {
-    let page = page(query.limit, query.cursor.as_deref())?;
+    let page = query.page()?;
     let groups = rest.core.list_groups(query.search.as_deref(), page).await?;
     Ok(Json(ListBody::of(groups, GroupBody::from)))
 }

@@ -28,6 +28,26 @@ pub(super) struct PageQuery {
     pub(super) cursor: Option<String>,
 }
 
+/// The members of the query of a list whose items have names.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SearchQuery {
+    /// Part of a name.
+    pub(super) search: Option<String>,
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub(super) limit: Option<u32>,
+    /// Where the last page ended: its `next_cursor`.
+    pub(super) cursor: Option<String>,
+}
+
+impl SearchQuery {
+    pub(super) fn page(&self) -> Result<Page, Problem> {
+        page(self.limit, self.cursor.as_deref())
+    }
+}
+
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = List)]

@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::extract::{Admin, Created, Id, Json, NoBody, NoQuery, Query, Scoped, Who, given};
-use super::page::{ListBody, page};
+use super::page::{ListBody, SearchQuery};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changed, Changing, Outcome, ReceiptBody};
 use super::schema;
@@ -132,20 +132,6 @@ impl From<UserPatchBody> for UserPatch {
     }
 }
 
-/// Which users.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct UsersQuery {
-    /// Part of a name.
-    search: Option<String>,
-    /// How many items at most.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// Where the last page ended: its `next_cursor`.
-    cursor: Option<String>,
-}
-
 pub(super) fn routes() -> OpenApiRouter<RestState> {
     OpenApiRouter::new()
         .routes(routes!(list_users, create_user))
@@ -155,14 +141,14 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 }
 
 /// List users
-#[utoipa::path(get, path = "/v1/users", params(UsersQuery),
+#[utoipa::path(get, path = "/v1/users", params(SearchQuery),
     responses((status = 200, description = "A page of users", body = ListBody<UserBody>)))]
 async fn list_users(
     State(rest): State<RestState>,
     _: Scoped,
-    Query(query): Query<UsersQuery>,
+    Query(query): Query<SearchQuery>,
 ) -> Result<Json<ListBody<UserBody>>, Problem> {
-    let page = page(query.limit, query.cursor.as_deref())?;
+    let page = query.page()?;
     let users = rest.core.list_users(query.search.as_deref(), page).await?;
     Ok(Json(ListBody::of(users, UserBody::from)))
 }
