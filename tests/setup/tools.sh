@@ -10,11 +10,11 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# debian COMMAND PACKAGE: the package, where the command is missing.
+# debian COMMAND PACKAGE...: the packages, where the command is missing.
 debian() {
     if command -v "$1" >/dev/null; then return; fi
     as_root apt-get update
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$2"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${@:2}"
 }
 
 # component COMMAND NAME: the toolchain's component, where the command does not run.
@@ -37,7 +37,8 @@ subcommand() {
 
 debian cc build-essential
 debian make make
-debian chromium chromium
+# A browser without any font draws nothing that could be looked at.
+debian chromium chromium fonts-dejavu-core
 component fmt rustfmt
 component clippy clippy
 subcommand nextest 0.9 0.9.143

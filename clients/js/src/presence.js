@@ -10,6 +10,11 @@ const ONE_SIGN_MS = 1_000;
 const TELL_TABS_MS = 10_000;
 /** How often the server is told; it ignores more. */
 const TELL_SERVER_MS = 60_000;
+/**
+ * How long a page that nobody touches goes on hearing the server. Longer than most people read without
+ * moving; a session idles out that much later than its policy says.
+ */
+const IDLE_AFTER_MS = 30 * 60_000;
 
 export class Presence {
   #time;
@@ -33,7 +38,7 @@ export class Presence {
     this.#time = time;
     this.#document = document;
     // Without a page nobody can be seen, and a program that runs is used.
-    this.#idleAfterMs = idleAfterMs ?? (document ? 60_000 : Infinity);
+    this.#idleAfterMs = idleAfterMs ?? (document ? IDLE_AFTER_MS : Infinity);
     this.#on = on;
     this.#lastAt = time.now();
     for (const sign of SIGNS) document?.addEventListener(sign, this.#listener, { passive: true, capture: true });
