@@ -76,7 +76,6 @@ function drawDoor() {
     offer: 'admin',
     signedOutHere,
   });
-  signedOutHere = false;
   document.title = 'Sign in · Sessionwire console';
   root.replaceChildren(door.element);
 }
@@ -111,6 +110,7 @@ function leave() {
 
 function enter() {
   leave();
+  signedOutHere = false;
   context.pulses.length = context.recent.length = 0;
   root.replaceChildren(shell.element);
   shell.noReceipt();

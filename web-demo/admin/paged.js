@@ -49,8 +49,8 @@ export function pagedList({ api, path, query = {}, search, columns, caption, row
   const nothing = h('div.panel.empty', { hidden: true, 'data-testid': `${testid}-empty` });
   const problem = h('p.message.critical', { role: 'alert', hidden: true });
   const where = h('span.quiet.small.number', { role: 'status' });
-  const back = h('button.button.small', { type: 'button', 'data-testid': 'page-back', onclick: () => (trail.pop(), void load()) }, 'Back');
-  const on = h('button.button.small', { type: 'button', 'data-testid': 'page-next', onclick: () => (trail.push(next), void load()) }, 'Next');
+  const back = h('button.button.small', { type: 'button', 'data-testid': 'page-back', onclick: () => (trail.pop(), turn()) }, 'Back');
+  const on = h('button.button.small', { type: 'button', 'data-testid': 'page-next', onclick: () => (trail.push(next), turn()) }, 'Next');
   const pager = h('div.row', { hidden: true }, back, where, on);
 
   async function load() {
@@ -71,6 +71,13 @@ export function pagedList({ api, path, query = {}, search, columns, caption, row
       problem.textContent = sentence(error);
       problem.hidden = false;
     }
+  }
+
+  /** Another page is read from its top. */
+  async function turn() {
+    await load();
+    table.scrollIntoView({ block: 'start' });
+    table.focus({ preventScroll: true });
   }
 
   /** @param {T[]} items */

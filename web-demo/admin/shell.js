@@ -7,6 +7,8 @@ import { SECTIONS } from './sections.js';
 
 /** @typedef {import('./sections.js').Entry} Entry */
 
+const STREAM = { live: 'Live', offline: 'Reconnecting', paused: 'Paused while you are away' };
+
 /** @param {{ onSignOut(): void }} on */
 export function makeShell({ onSignOut }) {
   const status = h('span.status', { role: 'status', 'data-testid': 'stream' }, 'Connecting');
@@ -69,12 +71,11 @@ export function makeShell({ onSignOut }) {
       );
     },
     noReceipt: () => receipts.replaceChildren(),
-    /** @param {boolean} live */
-    stream(live) {
-      status.classList.toggle('offline', !live);
-      const text = live ? 'Live' : 'Reconnecting';
-      if (status.textContent !== text) status.textContent = text;
-      status.dataset.state = live ? 'live' : 'offline';
+    /** @param {keyof typeof STREAM} state */
+    stream(state) {
+      status.classList.toggle('offline', state !== 'live');
+      if (status.textContent !== STREAM[state]) status.textContent = STREAM[state];
+      status.dataset.state = state;
     },
   };
 }

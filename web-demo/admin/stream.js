@@ -1,10 +1,12 @@
 // The log as it happens: server-sent events read with `fetch`, since the browser's own EventSource can't send
 // a token. Goes on where it was cut; a stream that is silent for too long is taken for dead.
 
+import { attended, untilAttended } from '../shared/attention.js';
+
 /** @typedef {import('../shared/types.js').Session} Session */
 /** @typedef {import('../shared/types.js').LogEvent} LogEvent */
 /** @typedef {import('../shared/types.js').Pulse} Pulse */
-/** @typedef {{ event(event: LogEvent): void, pulse(pulse: Pulse): void, state(live: boolean): void }} Listener */
+/** @typedef {{ event(event: LogEvent): void, pulse(pulse: Pulse): void, state(state: 'live' | 'offline' | 'paused'): void }} Listener */
 
 const PATH = '/v1/events/stream';
 const SILENCE_MS = 10_000;
@@ -78,7 +80,7 @@ export function follow(session, listener) {
         clearTimeout(watch);
         watch = setTimeout(stop, SILENCE_MS);
         failures = 0;
-        listener.state(true);
+        listener.state('live');
         for (const message of parse(value)) take(message);
       }
     } finally {
@@ -95,11 +97,13 @@ export function follow(session, listener) {
         // Whatever it was, the answer is to try again, later each time.
       }
       if (over.signal.aborted) return;
-      listener.state(false);
+      listener.state('offline');
       const most = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** failures++);
       await pause(most / 2 + Math.random() * (most / 2), over.signal);
-      // A page that nobody looks at doesn't ask: it would keep the session of an absent person alive.
-      await seen(over.signal);
+      if (!attended()) {
+        listener.state('paused');
+        await untilAttended(over.signal);
+      }
     }
   };
   void run();
@@ -114,19 +118,5 @@ function pause(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener('abort', () => (clearTimeout(timer), resolve(undefined)), { once: true });
-  });
-}
-
-/** @param {AbortSignal} signal */
-function seen(signal) {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (document.hidden && !signal.aborted) return;
-      document.removeEventListener('visibilitychange', look);
-      resolve(undefined);
-    };
-    document.addEventListener('visibilitychange', look);
-    signal.addEventListener('abort', look, { once: true });
-    look();
   });
 }

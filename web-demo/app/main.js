@@ -67,7 +67,6 @@ function drawDoor() {
     signedOutHere,
     onSent: (username) => tell('cause', `signs in as ${username}`),
   });
-  signedOutHere = false;
   document.title = 'Sign in · Sessionwire demo';
   root.replaceChildren(door.element);
   const banner = door.element.querySelector('[role="alert"]:not([hidden])');
@@ -80,7 +79,7 @@ function enter() {
   door = null;
   drawn = { id: session.id, rights: rightsNow(session), route: null };
   if (left && land(location.hash, drawn.rights).turnedAway) goHome();
-  left = false;
+  left = signedOutHere = false;
   shell.rightsUpdated(false);
   shell.landed('');
   shell.connection(session.state);

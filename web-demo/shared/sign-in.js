@@ -18,7 +18,7 @@ let demo;
 /** @returns {Promise<Demo | null>} the demo's people; null on any other server */
 function demoPeople() {
   demo ??= fetch('/demo.json')
-    .then((answer) => (answer.ok ? answer.json() : null))
+    .then((answer) => (answer.status === 200 ? answer.json() : null))
     .catch(() => null);
   return demo;
 }

@@ -58,7 +58,7 @@ function makeTabs() {
 
 const tabs = makeTabs();
 const demo = await fetch('/demo.json').then(
-  (answer) => (answer.ok ? answer.json() : null),
+  (answer) => (answer.status === 200 ? answer.json() : null),
   () => null,
 );
 const guide = demo ? makeGuide({ ...frames, show: tabs.show }, demo, fail) : null;

@@ -1,5 +1,6 @@
 // My devices: where one is signed in, and signing out there.
 
+import { attended } from '../../shared/attention.js';
 import { ask } from '../../shared/dialog.js';
 import { h, redraw } from '../../shared/h.js';
 import { icon, platformIcon } from '../../shared/icons.js';
@@ -90,7 +91,7 @@ export function devices({ session, say }) {
   void load();
   const timer = setInterval(() => {
     if (!place.isConnected) clearInterval(timer);
-    else if (!document.hidden) void load();
+    else if (attended()) void load();
   }, EVERY_MS);
   return h(
     'div.stack.loose',
