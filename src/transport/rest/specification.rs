@@ -8,7 +8,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     Components, ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi,
-    OpenApiBuilder, PathItem, Ref, RefOr,
+    OpenApiBuilder, PathItem, Ref, RefOr, Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -37,7 +37,28 @@ pub fn openapi() -> OpenApi {
         describe(&mut part, audience);
         document.merge(part);
     }
+    let schemas = document
+        .components
+        .iter_mut()
+        .flat_map(|it| it.schemas.values_mut());
+    schemas.for_each(open_parts);
     document
+}
+
+/// A part of a whole that took no members besides its own would refuse those of the other parts.
+fn open_parts(schema: &mut RefOr<Schema>) {
+    let RefOr::T(schema) = schema else { return };
+    match schema {
+        Schema::OneOf(whole) => whole.items.iter_mut().for_each(open_parts),
+        Schema::AllOf(whole) => {
+            for part in &mut whole.items {
+                if let RefOr::T(Schema::Object(part)) = part {
+                    part.additional_properties = None;
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn info() -> utoipa::openapi::Info {
