@@ -1,8 +1,9 @@
 // A list too long to be drawn whole: one page at a time, searched by the server, drawn anew when the log says
 // that something changed. Ten thousand people are two hundred pages and never more than fifty rows.
 
-import { h, redraw } from '../shared/h.js';
+import { h } from '../shared/h.js';
 import { icon } from '../shared/icons.js';
+import { redraw, thisMinute } from '../shared/redraw.js';
 import { sentence } from '../shared/words.js';
 import { withQuery } from './api.js';
 
@@ -83,7 +84,7 @@ export function pagedList({ api, path, query = {}, search, columns, caption, row
   /** @param {T[]} items */
   function draw(items) {
     problem.hidden = true;
-    redraw(body, items.map(row));
+    redraw(body, [items, thisMinute()], () => items.map(row));
     table.hidden = items.length === 0;
     nothing.hidden = items.length > 0;
     if (!items.length) nothing.replaceChildren(icon(empty.icon), h('p', {}, term ? `Nothing fits “${term}”.` : empty.text));

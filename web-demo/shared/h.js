@@ -70,20 +70,3 @@ export function s(tag, props = {}, ...children) {
   fill(element, props, children);
   return element;
 }
-
-/**
- * Draws anew without taking the keyboard's place away: the element that had the focus is found again by
- * its `data-focus`.
- *
- * @param {Element} container
- * @param {...Child} children
- */
-export function redraw(container, ...children) {
-  const active = document.activeElement;
-  const key = active && container.contains(active) ? active.getAttribute('data-focus') : null;
-  container.replaceChildren();
-  append(container, children);
-  if (key === null) return;
-  const again = container.querySelector(`[data-focus="${CSS.escape(key)}"]`);
-  if (again instanceof HTMLElement) again.focus({ preventScroll: true });
-}

@@ -1,7 +1,8 @@
 // One group: its permissions, its priority, its members.
 
 import { askForm } from '../../shared/dialog.js';
-import { h, redraw } from '../../shared/h.js';
+import { h } from '../../shared/h.js';
+import { redraw } from '../../shared/redraw.js';
 import { count, sentence } from '../../shared/words.js';
 import { memberDeed } from '../deeds.js';
 import { pagedList } from '../paged.js';
@@ -22,20 +23,23 @@ export function group(context, id) {
   let shown = null;
 
   let gone = false;
+  let asked = 0;
   const sayGone = (/** @type {string} */ text) => {
     heading.textContent = 'Not there';
     members.element.hidden = adding.hidden = true;
-    redraw(about, h('p.message.warning', { 'data-testid': 'group-gone' }, text));
+    redraw(about, text, () => [h('p.message.warning', { 'data-testid': 'group-gone' }, text)]);
   };
   const load = async () => {
+    const mine = ++asked;
     try {
       const now = /** @type {Group} */ (await api('GET', `/v1/groups/${id}`));
+      if (mine !== asked) return;
       shown = now;
       heading.textContent = now.name;
       members.element.hidden = adding.hidden = false;
-      redraw(about, view(context, now, load));
+      redraw(about, now, () => [view(context, now, load)]);
     } catch (error) {
-      sayGone(sentence(error));
+      if (mine === asked) sayGone(sentence(error));
     }
   };
 

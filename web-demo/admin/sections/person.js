@@ -1,7 +1,8 @@
 // One person: groups by click, devices, and what an administrator can do for or to them.
 
 import { askForm } from '../../shared/dialog.js';
-import { h, redraw } from '../../shared/h.js';
+import { h } from '../../shared/h.js';
+import { redraw, thisMinute } from '../../shared/redraw.js';
 import { count, moment, sentence } from '../../shared/words.js';
 import { memberDeed, removeDeed, resumeDeed, signOutDeed, suspendDeed } from '../deeds.js';
 import { concernsUser } from '../describe.js';
@@ -20,27 +21,31 @@ export function person(context, id) {
   const place = h('div.stack', { 'aria-busy': 'true' });
 
   let gone = false;
+  let asked = 0;
   const sayGone = (/** @type {string} */ text) => {
     heading.textContent = 'Not there';
-    redraw(place, h('p.message.warning', { 'data-testid': 'person-gone' }, text));
+    redraw(place, text, () => [h('p.message.warning', { 'data-testid': 'person-gone' }, text)]);
   };
   const load = async () => {
     if (gone) {
       sayGone('This person was deleted.');
       return;
     }
+    // An answer that was overtaken by a later one says nothing any more.
+    const mine = ++asked;
     try {
       const [user, groups, sessions] = await Promise.all([
         api('GET', `/v1/users/${id}`),
         api('GET', '/v1/groups?limit=200'),
         api('GET', `/v1/sessions?state=live&limit=200&user_id=${id}`),
       ]);
+      if (mine !== asked) return;
       names.learn(user.id, user.username);
       heading.textContent = user.display_name;
       place.setAttribute('aria-busy', 'false');
-      redraw(place, view(context, user, groups.items, sessions.items, load));
+      redraw(place, [user, groups, sessions, thisMinute()], () => view(context, user, groups.items, sessions.items, load));
     } catch (error) {
-      sayGone(sentence(error));
+      if (mine === asked) sayGone(sentence(error));
     }
   };
   void load();

@@ -1,7 +1,8 @@
 // Policies: how many sessions at once, what happens at the limit, how long they last. For everybody, for a
 // group, for a person: the most particular one counts.
 
-import { h, redraw } from '../../shared/h.js';
+import { h } from '../../shared/h.js';
+import { redraw } from '../../shared/redraw.js';
 import { sentence } from '../../shared/words.js';
 import { AT_LIMIT, lasting, policyForm, seatsText } from '../policy-form.js';
 
@@ -80,7 +81,9 @@ export function policies(context) {
     );
   };
 
+  let asked = 0;
   const load = async () => {
+    const mine = ++asked;
     try {
       const [{ items }, groups] = await Promise.all([api('GET', '/v1/policies?limit=200'), api('GET', '/v1/groups?limit=200')]);
       for (const group of groups.items) groupNames.set(group.id, group.name);
@@ -90,9 +93,10 @@ export function policies(context) {
       if (!list.some(({ scope }) => scope.type === 'default')) {
         list.unshift({ scope: { type: 'default', id: null }, policy: await api('GET', '/v1/policies/default') });
       }
-      redraw(place, list.map(card));
+      if (mine !== asked) return;
+      redraw(place, [list, groups], () => list.map(card));
     } catch (error) {
-      redraw(place, h('p.message.critical', { role: 'alert' }, sentence(error)));
+      redraw(place, sentence(error), () => [h('p.message.critical', { role: 'alert' }, sentence(error))]);
     }
   };
   void load();

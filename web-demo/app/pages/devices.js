@@ -2,8 +2,9 @@
 
 import { attended } from '../../shared/attention.js';
 import { ask } from '../../shared/dialog.js';
-import { h, redraw } from '../../shared/h.js';
+import { h } from '../../shared/h.js';
 import { icon, platformIcon } from '../../shared/icons.js';
+import { redraw, thisMinute } from '../../shared/redraw.js';
 import { tell } from '../../shared/relay.js';
 import { ago, count, platformName, sentence } from '../../shared/words.js';
 
@@ -38,13 +39,16 @@ export function devices({ session, say }) {
   };
 
   const over = () => session.state === 'ended';
+  let asked = 0;
   const load = async () => {
     if (over()) return;
+    const mine = ++asked;
     try {
       const { items } = await call('/v1/me/sessions?limit=200');
+      if (mine !== asked) return;
       problem.hidden = true;
       place.setAttribute('aria-busy', 'false');
-      redraw(place, list(items, signOutThere, signOutOthers));
+      redraw(place, [items, thisMinute()], () => list(items, signOutThere, signOutOthers));
     } catch (error) {
       if (!over()) fail(error);
     }
