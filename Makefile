@@ -52,17 +52,17 @@ program:
 .PHONY: javascript
 javascript: program ## Check the types of the JavaScript client and run its tests
 	npm ci --prefix clients/js --no-audit --no-fund
-	SESSIONWIRE_BIN="$(PROGRAM)" npm test --prefix clients/js
+	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix clients/js
 
 .PHONY: browser
 browser: program ## Check the types of the pages and try them in Chromium
 	npm ci --prefix tests/browser --no-audit --no-fund
-	SESSIONWIRE_BIN="$(PROGRAM)" npm test --prefix tests/browser
+	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/browser
 
 .PHONY: pictures
 pictures: program ## Make the pictures of the documentation from the running demo
 	npm ci --prefix tests/browser --no-audit --no-fund
-	SESSIONWIRE_BIN="$(PROGRAM)" npm run pictures --prefix tests/browser
+	SERVER_PROGRAM="$(PROGRAM)" npm run pictures --prefix tests/browser
 
 .PHONY: unit
 unit: ## Run all other tests

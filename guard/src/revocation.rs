@@ -6,23 +6,57 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::claims::Claims;
 use crate::id::{Seq, SessionId, UserId};
 use crate::reason::Reason;
 
 /// What an event of the log means for tokens that have not seen it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Change {
     /// Tokens of this session have ended.
-    SessionEnded(SessionId, Reason),
+    SessionEnded {
+        /// The session.
+        session_id: SessionId,
+        /// Why.
+        reason: Reason,
+    },
     /// Every token that this user had so far has ended.
-    UserEnded(UserId, Reason),
+    UserEnded {
+        /// The user.
+        user_id: UserId,
+        /// Why.
+        reason: Reason,
+    },
     /// Every token of everybody has ended.
-    EverybodyEnded(Reason),
+    EverybodyEnded {
+        /// Why.
+        reason: Reason,
+    },
     /// The user's groups changed.
-    UserRightsChanged(UserId),
-    /// The name or the permissions of a group changed; the name is the one that tokens list.
-    GroupRightsChanged(String),
+    UserRightsChanged {
+        /// The user.
+        user_id: UserId,
+    },
+    /// The name or the permissions of a group changed.
+    GroupRightsChanged {
+        /// The name that tokens list.
+        group: String,
+    },
+}
+
+/// One entry of an index, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The position of the event.
+    pub seq: Seq,
+    /// Milliseconds since the Unix epoch; after it no token that the entry concerns can live.
+    pub keep_until: i64,
+    /// What it means.
+    #[serde(flatten)]
+    pub change: Change,
 }
 
 /// What the index says about a genuine, unexpired token, in the contract's order.
@@ -42,6 +76,24 @@ struct Entry<T> {
     what: T,
     /// Milliseconds since the Unix epoch; after it no token that the entry concerns can live.
     keep_until: i64,
+}
+
+impl<T> Entry<T> {
+    fn new(seq: Seq, what: T, keep_until: i64) -> Self {
+        Self {
+            seq,
+            what,
+            keep_until,
+        }
+    }
+
+    fn noted(&self, change: Change) -> Note {
+        Note {
+            seq: self.seq,
+            keep_until: self.keep_until,
+            change,
+        }
+    }
 }
 
 /// The entries, and the position up to which they are complete.
@@ -97,52 +149,71 @@ impl RevocationIndex {
         }
     }
 
+    /// An index as another one was at `position`, from its notes.
+    pub fn restored(position: Seq, notes: impl IntoIterator<Item = Note>) -> Self {
+        let mut index = Self::at(position);
+        for note in notes {
+            index.note(note.seq, note.change, note.keep_until);
+        }
+        index
+    }
+
+    /// Everything that is held, in no order.
+    pub fn notes(&self) -> Vec<Note> {
+        let sessions = self.ended_sessions.iter().map(|(id, entry)| {
+            entry.noted(Change::SessionEnded {
+                session_id: *id,
+                reason: entry.what,
+            })
+        });
+        let users = self.ended_users.iter().map(|(id, entry)| {
+            entry.noted(Change::UserEnded {
+                user_id: *id,
+                reason: entry.what,
+            })
+        });
+        let everybody = self
+            .ended_everybody
+            .iter()
+            .map(|entry| entry.noted(Change::EverybodyEnded { reason: entry.what }));
+        let stale_users = self
+            .stale_users
+            .iter()
+            .map(|(id, entry)| entry.noted(Change::UserRightsChanged { user_id: *id }));
+        let stale_groups = self.stale_groups.iter().map(|(name, entry)| {
+            entry.noted(Change::GroupRightsChanged {
+                group: name.clone(),
+            })
+        });
+        sessions
+            .chain(users)
+            .chain(everybody)
+            .chain(stale_users)
+            .chain(stale_groups)
+            .collect()
+    }
+
     fn note(&mut self, seq: Seq, change: Change, keep_until: i64) {
         match change {
-            Change::SessionEnded(session, what) => {
+            Change::SessionEnded { session_id, reason } => {
                 // A session ends once: the first reason stands.
-                self.ended_sessions.entry(session).or_insert(Entry {
-                    seq,
-                    what,
-                    keep_until,
-                });
+                let entry = Entry::new(seq, reason, keep_until);
+                self.ended_sessions.entry(session_id).or_insert(entry);
             }
-            Change::UserEnded(user, what) => {
-                self.ended_users.insert(
-                    user,
-                    Entry {
-                        seq,
-                        what,
-                        keep_until,
-                    },
-                );
+            Change::UserEnded { user_id, reason } => {
+                let entry = Entry::new(seq, reason, keep_until);
+                self.ended_users.insert(user_id, entry);
             }
-            Change::EverybodyEnded(what) => {
-                self.ended_everybody = Some(Entry {
-                    seq,
-                    what,
-                    keep_until,
-                });
+            Change::EverybodyEnded { reason } => {
+                self.ended_everybody = Some(Entry::new(seq, reason, keep_until));
             }
-            Change::UserRightsChanged(user) => {
-                self.stale_users.insert(
-                    user,
-                    Entry {
-                        seq,
-                        what: (),
-                        keep_until,
-                    },
-                );
+            Change::UserRightsChanged { user_id } => {
+                let entry = Entry::new(seq, (), keep_until);
+                self.stale_users.insert(user_id, entry);
             }
-            Change::GroupRightsChanged(name) => {
-                self.stale_groups.insert(
-                    name,
-                    Entry {
-                        seq,
-                        what: (),
-                        keep_until,
-                    },
-                );
+            Change::GroupRightsChanged { group } => {
+                let entry = Entry::new(seq, (), keep_until);
+                self.stale_groups.insert(group, entry);
             }
         }
     }

@@ -28,7 +28,7 @@ use crate::service::{
 use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
-use crate::transport::rest::{self, RestSettings, RestState};
+use crate::transport::rest::{self, Places, RestSettings, RestState};
 use crate::transport::web::{self, Pages};
 use crate::transport::websocket::{self, SocketSettings, SocketState};
 
@@ -36,6 +36,10 @@ use crate::transport::websocket::{self, SocketSettings, SocketState};
 pub const KEY_FILE: &str = "sessionwire.key";
 /// How many read at once.
 const READERS: u32 = 4;
+/// Administrators that may follow the log at once.
+const EVENT_STREAMS_MAX: usize = 100;
+/// Services that may follow the feed at once.
+const FEEDS_MAX: usize = 1000;
 /// How often what nobody needs is forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How long requests under way may take to finish after the sockets are gone.
@@ -233,7 +237,8 @@ fn rest_state(config: &Config, core: &Core, node: &Node, world: &World) -> RestS
             max_body_bytes: config.max_body_bytes,
             request_timeout: config.request_timeout,
         }),
-        streams: rest::stream_places(),
+        event_streams: Places::new(EVENT_STREAMS_MAX),
+        feeds: Places::new(FEEDS_MAX),
     }
 }
 

@@ -29,13 +29,11 @@ impl Event {
     /// What it means for tokens that have not seen it.
     pub fn changes(&self) -> Option<Change> {
         match self {
-            Self::UserSuspended { user_id } => {
-                Some(Change::UserEnded(*user_id, Reason::UserSuspended))
-            }
-            Self::UserDeleted { user_id, .. } => {
-                Some(Change::UserEnded(*user_id, Reason::UserDeleted))
-            }
-            Self::RevokedAll {} => Some(Change::EverybodyEnded(Reason::RevokeAll)),
+            Self::UserSuspended { user_id } => Some(user_ended(*user_id, Reason::UserSuspended)),
+            Self::UserDeleted { user_id, .. } => Some(user_ended(*user_id, Reason::UserDeleted)),
+            Self::RevokedAll {} => Some(Change::EverybodyEnded {
+                reason: Reason::RevokeAll,
+            }),
             Self::SessionEnded(ended) => match ended.reason {
                 // These come with an entry for the user or for everybody, which covers them.
                 Reason::UserSuspended | Reason::UserDeleted | Reason::RevokeAll => None,
@@ -49,18 +47,19 @@ impl Event {
                 | Reason::Expired
                 | Reason::DeviceRevoked
                 | Reason::PolicyChanged
-                | Reason::IdentityProviderLogout => {
-                    Some(Change::SessionEnded(ended.session_id, ended.reason))
-                }
+                | Reason::IdentityProviderLogout => Some(Change::SessionEnded {
+                    session_id: ended.session_id,
+                    reason: ended.reason,
+                }),
             },
             Self::MembershipAdded { user_id, .. } | Self::MembershipRemoved { user_id, .. } => {
-                Some(Change::UserRightsChanged(*user_id))
+                Some(Change::UserRightsChanged { user_id: *user_id })
             }
             Self::GroupUpdated { old_name, name, .. } if old_name != name => {
-                Some(Change::GroupRightsChanged(old_name.clone()))
+                Some(group_changed(old_name))
             }
             Self::GroupDeleted { name, .. } | Self::GroupPermissionsChanged { name, .. } => {
-                Some(Change::GroupRightsChanged(name.clone()))
+                Some(group_changed(name))
             }
             Self::UserCreated { .. }
             | Self::UserUpdated { .. }
@@ -114,5 +113,15 @@ impl Event {
             | Self::SigningKeyRotated { .. }
             | Self::RevokedAll {} => Effect::None,
         }
+    }
+}
+
+fn user_ended(user_id: UserId, reason: Reason) -> Change {
+    Change::UserEnded { user_id, reason }
+}
+
+fn group_changed(name: &str) -> Change {
+    Change::GroupRightsChanged {
+        group: name.to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use sessionwire_guard::{Claims, KeySet, Rejection, RevocationIndex, Verdict};
+use sessionwire_guard::{Claims, KeySet, Note, Rejection, RevocationIndex, Verdict};
 use tokio::sync::{Notify, watch};
 
 use crate::domain::clock::{Clock, Timestamp};
@@ -140,10 +140,14 @@ impl Gate {
         let now = self.clock.now();
         let mut index = self.index.write();
         for entry in entries {
-            // The later of the two: an event from a clock that lagged concerns tokens that live now.
-            let keep_until = entry.at.max(now).plus(TOKEN_LIFE_MAX).as_millis();
-            index.apply(entry.seq, entry.event.changes(), keep_until);
+            index.apply(entry.seq, entry.event.changes(), keep_until(entry, now));
         }
+    }
+
+    /// The index as it is now: its position and its notes.
+    pub(super) fn snapshot(&self) -> (Seq, Vec<Note>) {
+        let index = self.index.read();
+        (index.position(), index.notes())
     }
 
     /// Takes in the keys.
@@ -160,6 +164,12 @@ impl Gate {
     pub(super) fn sweep(&self, now: Timestamp) {
         self.index.write().sweep(now.as_millis());
     }
+}
+
+/// Until when an event matters, in milliseconds since the Unix epoch. From the later of two clocks: an
+/// event from one that lagged concerns tokens that live now.
+pub(super) fn keep_until(entry: &LogEntry, now: Timestamp) -> i64 {
+    entry.at.max(now).plus(TOKEN_LIFE_MAX).as_millis()
 }
 
 fn millis(uptime: Duration) -> u64 {

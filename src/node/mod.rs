@@ -12,6 +12,7 @@ mod connection;
 mod delivery;
 mod drain;
 mod fanout;
+mod feed;
 mod follower;
 mod frame;
 mod gate;
@@ -42,11 +43,12 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::id::{Seq, SessionId, UserId};
-use crate::domain::receipt::ConnectionsReached;
+use crate::domain::receipt::{ConnectionsReached, GuardsReached};
 
 pub use arrival::Refused;
 pub use connection::{Intent, Output};
 pub use delivery::{Outcome, Ticket};
+pub use feed::{Covered, FeedReader};
 pub use frame::Frame;
 pub use limits::Pass;
 pub use line::{Line, Visitor};
@@ -57,6 +59,7 @@ pub use source::{Read, Source};
 use connection::Timing;
 use delivery::Deliveries;
 use fanout::Fanout;
+use feed::Readers;
 use follower::Follower;
 use gate::Gate;
 use hub::Hub;
@@ -111,6 +114,8 @@ pub struct Settled {
     pub applied: bool,
     /// The connections that were told.
     pub connections: ConnectionsReached,
+    /// The services that follow the feed.
+    pub guards: GuardsReached,
 }
 
 /// A handle on one node; cloning shares it. Its tasks end with the last handle.
@@ -133,6 +138,7 @@ struct Inner {
     unread: Arc<Unread>,
     deliveries: Arc<Deliveries>,
     stopwatch: Arc<Stopwatch>,
+    readers: Arc<Readers>,
     applied: watch::Receiver<Seq>,
     /// Over how many milliseconds a drain spreads those who come back.
     spread_ms: AtomicU64,
@@ -221,12 +227,18 @@ impl Node {
             return Settled {
                 applied: false,
                 connections: ConnectionsReached::default(),
+                guards: self.inner.readers.reached(seq),
             };
         }
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let (connections, guards) = tokio::join!(
+            self.inner.deliveries.settle(seq, left),
+            self.inner.readers.settle(seq, left),
+        );
         Settled {
             applied: true,
-            connections: self.inner.deliveries.settle(seq, left).await,
+            connections,
+            guards,
         }
     }
 
@@ -347,6 +359,7 @@ impl Inner {
             limits: Arc::new(Limits::new(maxima)),
             wheel: Arc::new(Wheel::new(Arc::clone(&clock))),
             stopwatch: Arc::new(Stopwatch::new(Arc::clone(&clock))),
+            readers: Arc::default(),
             clock,
             unread: Arc::default(),
             deliveries: Arc::default(),

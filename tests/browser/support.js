@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PROGRAM = process.env.SESSIONWIRE_BIN ?? join(ROOT, 'target/debug/sessionwire');
+const PROGRAM = process.env.SERVER_PROGRAM ?? join(ROOT, 'target/debug/sessionwire');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Nothing but the pages under test may use the network. */

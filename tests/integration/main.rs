@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod feed;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod interleavings;

@@ -140,29 +140,29 @@ proptest! {
         changes in vec((0_u8..5, 0_u128..3), 0..30), as_of in 0_u64..32, session in 0_u128..3, user in 0_u128..3,
     ) {
         let change = |(kind, n): (u8, u128)| match kind {
-            0 => Change::SessionEnded(SessionId(id(n)), Reason::SignedOut),
-            1 => Change::UserEnded(UserId(id(n)), Reason::UserSuspended),
-            2 => Change::EverybodyEnded(Reason::RevokeAll),
-            3 => Change::UserRightsChanged(UserId(id(n))),
-            _ => Change::GroupRightsChanged(format!("group {n}")),
+            0 => Change::SessionEnded { session_id: SessionId(id(n)), reason: Reason::SignedOut },
+            1 => Change::UserEnded { user_id: UserId(id(n)), reason: Reason::UserSuspended },
+            2 => Change::EverybodyEnded { reason: Reason::RevokeAll },
+            3 => Change::UserRightsChanged { user_id: UserId(id(n)) },
+            _ => Change::GroupRightsChanged { group: format!("group {n}") },
         };
         let log: Vec<Change> = changes.into_iter().map(change).collect();
         let mut index = RevocationIndex::default();
         for (seq, change) in (1..).zip(&log) {
             index.apply(Seq(seq), [change.clone()], i64::MAX);
             // Repeated and out of order it changes nothing.
-            index.apply(Seq(seq), [Change::EverybodyEnded(Reason::Expired)], i64::MAX);
+            index.apply(Seq(seq), [Change::EverybodyEnded { reason: Reason::Expired }], i64::MAX);
         }
         let token = claims(as_of, session, user);
         let concerns = |change: &Change, ended: bool| match change {
-            Change::SessionEnded(id, _) => ended && *id == token.sid,
-            Change::UserEnded(id, _) => ended && *id == token.sub,
-            Change::EverybodyEnded(_) => ended,
-            Change::UserRightsChanged(id) => !ended && *id == token.sub,
-            Change::GroupRightsChanged(name) => !ended && token.groups.contains(name),
+            Change::SessionEnded { session_id: id, .. } => ended && *id == token.sid,
+            Change::UserEnded { user_id: id, .. } => ended && *id == token.sub,
+            Change::EverybodyEnded { .. } => ended,
+            Change::UserRightsChanged { user_id: id } => !ended && *id == token.sub,
+            Change::GroupRightsChanged { group: name } => !ended && token.groups.contains(name),
         };
         let later = |ended: bool| (1..).zip(&log).any(|(seq, change): (u64, _)| {
-            let always = matches!(change, Change::SessionEnded(..));
+            let always = matches!(change, Change::SessionEnded { .. });
             (always || seq > as_of) && concerns(change, ended)
         });
         match index.verdict(&token) {

@@ -1,42 +1,32 @@
 //! The log as it goes on: `/v1/events/stream`, server-sent events for administrators' pages. It may not
 //! know what events mean.
-//!
-//! A stream asks the log for what it has not sent, so a slow reader holds up nobody and misses nothing;
-//! before each look the credential is checked as if it were a new request.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::Event as Message;
-use futures::stream::{Stream, unfold};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use futures::stream::Stream;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
 use super::events::EventBody;
-use super::extract::{Credential, Query};
+use super::extract::{AdminCredential, Query};
 use super::problem::Problem;
+use super::stream::{Tail, message, resumed_at, stream};
 use crate::domain::error::Error;
 use crate::domain::id::{Seq, UserId};
 use crate::node::Pulse;
 use crate::service::EventQuery;
 
-/// Streams that may be open at once.
-const STREAMS_MAX: usize = 100;
-/// Between two looks at how the node is.
-const BEAT: Duration = Duration::from_secs(1);
 /// Events of one read.
 const PAGE: u32 = 200;
-/// When somebody who was refused may ask again.
-const FULL_RETRY_AFTER_S: u64 = 5;
 
 /// How the node is: what `event: node` carries, once a second.
 #[derive(Serialize, ToSchema)]
@@ -110,127 +100,66 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
     responses((status = 200, description = "The log from there on", body = PulseBody, content_type = "text/event-stream")))]
 async fn stream_events(
     State(rest): State<RestState>,
-    credential: Credential,
+    AdminCredential(credential): AdminCredential,
     Query(query): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
-    let after = last_event_id(&headers)?.or(query.after);
-    let after = after.map_or_else(|| rest.node.head(), Seq);
-    if i64::try_from(after.0).is_err() {
-        return Err(Problem::invalid("`after` is no position"));
-    }
-    let permit = Arc::clone(&rest.streams).try_acquire_owned();
-    let permit = permit.map_err(|_| Error::RateLimited {
-        retry_after_s: FULL_RETRY_AFTER_S,
-    })?;
-    let following = Following {
-        rest,
-        credential,
+    let after = resumed_at(&headers, query.after)?;
+    let tail = Events {
+        after: after.unwrap_or_else(|| rest.node.head()),
         query,
-        after,
-        next_beat: tokio::time::Instant::now(),
-        ready: VecDeque::new(),
-        over: false,
-        _permit: permit,
     };
-    let messages = unfold(following, async |mut following: Following| {
-        let message = following.next().await?;
-        Some((Ok(message), following))
-    });
-    Ok(Sse::new(messages))
-}
-
-/// Where a browser, or a reader like one, was when it lost the stream.
-fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(id) = headers.get("last-event-id") else {
-        return Ok(None);
-    };
-    let id = id.to_str().ok().and_then(|id| id.parse().ok());
-    id.map(Some)
-        .ok_or_else(|| Problem::invalid("`Last-Event-ID` is no position"))
-}
-
-/// Streams that may still be opened.
-pub fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(STREAMS_MAX))
+    let place = rest.event_streams.take()?;
+    Ok(stream(rest, place, credential, tail))
 }
 
 /// A reader on its way through the log.
-struct Following {
-    rest: RestState,
-    credential: Credential,
+struct Events {
     query: StreamQuery,
     after: Seq,
-    next_beat: tokio::time::Instant,
-    ready: VecDeque<Message>,
-    over: bool,
-    _permit: OwnedSemaphorePermit,
 }
 
-impl Following {
-    /// The next message; `None` at the end.
-    async fn next(&mut self) -> Option<Message> {
-        loop {
-            if let Some(message) = self.ready.pop_front() {
-                return Some(message);
-            }
-            if self.over {
-                return None;
-            }
-            if let Err(problem) = self.look().await {
-                self.over = true;
-                self.ready.extend(message(
-                    "problem",
-                    &problem.body(self.credential.request_id()),
-                ));
-            }
-        }
+impl Tail for Events {
+    fn position(&self) -> Seq {
+        self.after
     }
 
-    /// Waits until there is something to send, and gets it ready.
-    async fn look(&mut self) -> Result<(), Problem> {
-        let moved = self.rest.node.until_past(self.after);
-        // Nothing to do on either: what there is to send is looked up below.
-        let _ = tokio::time::timeout_at(self.next_beat, moved).await;
-        self.credential.check(&self.rest).await?;
-        if !self.rest.node.is_ready() {
-            return Err(Error::CannotDecide.into());
+    fn look<'a>(
+        &'a mut self,
+        rest: &'a RestState,
+        beat: bool,
+    ) -> BoxFuture<'a, Result<Vec<Message>, Problem>> {
+        async move {
+            let mut messages = self.read_on(rest).await?;
+            if beat {
+                messages.extend(message("node", &PulseBody::from(rest.node.pulse())));
+            }
+            Ok(messages)
         }
-        self.read_on().await?;
-        if tokio::time::Instant::now() >= self.next_beat {
-            self.next_beat = tokio::time::Instant::now() + BEAT;
-            let pulse = PulseBody::from(self.rest.node.pulse());
-            self.ready.extend(message("node", &pulse));
-        }
-        Ok(())
+        .boxed()
     }
+}
 
-    async fn read_on(&mut self) -> Result<(), Problem> {
-        let head = self.rest.node.head();
+impl Events {
+    async fn read_on(&mut self, rest: &RestState) -> Result<Vec<Message>, Problem> {
+        let head = rest.node.head();
         let query = EventQuery {
             after: self.after,
             kind: self.query.kind.clone(),
             user_id: self.query.user_id,
             limit: PAGE,
         };
-        let (events, more) = self.rest.core.list_events(query).await?;
+        let (events, more) = rest.core.list_events(query).await?;
         // Where the filter left nothing to send, everything up to the head has been looked at.
-        self.after = more.unwrap_or_else(|| {
-            let last = events.last().map(|event| event.entry.seq);
-            last.max(Some(head)).unwrap_or(head).max(self.after)
-        });
+        let last = events.last().map(|event| event.entry.seq);
+        self.after = more.unwrap_or(self.after.max(head).max(last.unwrap_or(head)));
+        let mut messages = Vec::with_capacity(events.len() + 1);
         for event in events {
             let seq = event.entry.seq;
             let message = Message::default().id(seq.0.to_string());
             let body = EventBody::of(event)?;
-            let message = message.json_data(body).map_err(Error::internal)?;
-            self.ready.push_back(message);
+            messages.push(message.json_data(body).map_err(Error::internal)?);
         }
-        Ok(())
+        Ok(messages)
     }
-}
-
-/// A message with a name. What can't be written as JSON is left out: these bodies can.
-fn message(name: &str, body: &impl Serialize) -> Option<Message> {
-    Message::default().event(name).json_data(body).ok()
 }

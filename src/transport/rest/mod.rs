@@ -11,6 +11,7 @@ mod docs;
 mod event_stream;
 mod events;
 mod extract;
+mod feed;
 #[cfg(test)]
 mod fixture;
 mod groups;
@@ -31,21 +32,20 @@ mod sessions;
 mod sign_in;
 mod signing_keys;
 mod specification;
+mod stream;
 mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::domain::clock::{Clock, Entropy};
 use crate::node::Node;
 use crate::service::Core;
 
-pub use event_stream::places as stream_places;
 pub(super) use problem::Problem;
 pub use router::router;
 pub use specification::openapi;
+pub use stream::Places;
 
 /// What REST stands on; cheap to clone.
 #[derive(Clone)]
@@ -60,8 +60,10 @@ pub struct RestState {
     pub entropy: Arc<dyn Entropy>,
     /// What the configuration says about it.
     pub settings: Arc<RestSettings>,
-    /// Streams of the log that may still be opened: [`stream_places`].
-    pub streams: Arc<Semaphore>,
+    /// Streams of the log for administrators.
+    pub event_streams: Places,
+    /// Services that follow the feed.
+    pub feeds: Places,
 }
 
 /// What the configuration says about REST.

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::schema;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::Seq;
-use crate::domain::receipt::{ConnectionsReached, GuardsReached, NodesReached, Receipt};
+use crate::domain::receipt::{ConnectionsReached, NodesReached, Receipt};
 use crate::service::{Call, Change, Effect, Mode, Reach};
 
 const WAIT_MS_DEFAULT: u32 = 1_000;
@@ -220,7 +220,7 @@ impl Settling {
             } else {
                 ConnectionsReached::default()
             },
-            guards: GuardsReached::default(),
+            guards: settled.guards,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -251,6 +251,7 @@ fn preview(rest: &RestState, reach: &Reach) -> Preview {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::receipt::GuardsReached;
 
     fn wait(given: Option<u32>, request_timeout_s: u64) -> Option<u128> {
         let query = ChangeQuery {

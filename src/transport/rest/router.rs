@@ -22,8 +22,8 @@ use super::extract::accept_json;
 use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, once};
 use super::problem::Problem;
 use super::{
-    api_keys, docs, event_stream, events, groups as group_routes, health, me, members, notices,
-    policies, presence, revoke_all, sessions, sign_in, signing_keys, users,
+    api_keys, docs, event_stream, events, feed, groups as group_routes, health, me, members,
+    notices, policies, presence, revoke_all, sessions, sign_in, signing_keys, users,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -36,14 +36,16 @@ pub(super) enum Audience {
     Anyone,
     SignedIn,
     Administrators,
+    Services,
     Operators,
 }
 
 impl Audience {
-    pub(super) const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Anyone,
         Self::SignedIn,
         Self::Administrators,
+        Self::Services,
         Self::Operators,
     ];
 
@@ -52,6 +54,7 @@ impl Audience {
             Self::Anyone => "Coming in",
             Self::SignedIn => "Oneself",
             Self::Administrators => "Administration",
+            Self::Services => "Services",
             Self::Operators => "Operation",
         }
     }
@@ -65,6 +68,7 @@ impl Audience {
                  for it. A change answers with a receipt of what it reached; with `?dry_run=true` it \
                  only says what it would reach."
             }
+            Self::Services => "For services that check tokens by themselves, with an API key.",
             Self::Operators => "For load balancers and supervisors.",
         }
     }
@@ -78,7 +82,7 @@ pub(super) enum Answers {
 }
 
 /// All calls, by whom they are for and how they answer.
-pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 5] {
+pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 6] {
     let anyone = sign_in::routes().merge(signing_keys::public_routes());
     let administrators = users::routes()
         .merge(group_routes::routes())
@@ -100,6 +104,7 @@ pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 5] {
             Answers::Stream,
             event_stream::routes(),
         ),
+        (Audience::Services, Answers::Stream, feed::routes()),
         (Audience::Operators, Answers::Json, health::routes()),
     ]
 }
@@ -128,7 +133,7 @@ fn layered(
         (Audience::Anyone | Audience::SignedIn, Answers::Json) => {
             group.route_layer(from_fn(accept_json))
         }
-        (Audience::Administrators, Answers::Json) => group
+        (Audience::Administrators | Audience::Services, Answers::Json) => group
             .route_layer(from_fn_with_state(rest.clone(), once))
             .route_layer(from_fn(accept_json)),
     }

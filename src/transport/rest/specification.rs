@@ -148,6 +148,7 @@ fn security(audience: Audience) -> Option<Vec<SecurityRequirement>> {
         Audience::Anyone | Audience::Operators => return None,
         Audience::SignedIn => &[ACCESS_TOKEN],
         Audience::Administrators => &[ACCESS_TOKEN, API_KEY],
+        Audience::Services => &[API_KEY],
     };
     let requirement = |name: &&str| SecurityRequirement::new(*name, Vec::<String>::new());
     Some(names.iter().map(requirement).collect())

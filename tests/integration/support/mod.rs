@@ -4,11 +4,13 @@ mod clock;
 mod rest;
 mod socket;
 mod steps;
+mod stream;
 
 pub(crate) use clock::TestClock;
 pub(crate) use rest::{Answer, SignedIn};
 pub(crate) use socket::{Heard, Socket};
 pub(crate) use steps::Steps;
+pub(crate) use stream::{Message, Reader};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../../../../', import.meta.url));
-const binary = process.env.SESSIONWIRE_BIN ?? join(repository, 'target/debug/sessionwire');
+const binary = process.env.SERVER_PROGRAM ?? join(repository, 'target/debug/sessionwire');
 /** Hashing passwords at full cost is what the server's own tests are for. */
 const cheap = { SESSIONWIRE_PASSWORD_HASH_MEMORY_KIB: '64', SESSIONWIRE_PASSWORD_HASH_ITERATIONS: '1', SESSIONWIRE_LOG_LEVEL: 'warn' };
 

@@ -44,19 +44,41 @@ pub(in crate::transport::rest) struct Admin(Caller);
 /// An administrator, or a key with the scope `sessions`.
 pub(in crate::transport::rest) struct Scoped(Caller);
 
-/// An administrator's credential, for answers that outlast its check: it is checked again and again.
+/// A credential for an answer that outlasts its check: it is checked again and again.
 pub(in crate::transport::rest) struct Credential {
     token: Bearer,
+    suffices: fn(&Identity) -> bool,
     context: Context,
 }
 
+/// An administrator's.
+pub(in crate::transport::rest) struct AdminCredential(pub(in crate::transport::rest) Credential);
+
+/// Of a key with the scope `feed`, or an administrator's.
+pub(in crate::transport::rest) struct FeedCredential(pub(in crate::transport::rest) Credential);
+
 impl Credential {
+    async fn read(
+        parts: &mut Parts,
+        rest: &RestState,
+        suffices: fn(&Identity) -> bool,
+    ) -> Result<Self, Problem> {
+        let credential = Self {
+            context: Context::from_request_parts(parts, rest).await?,
+            token: Bearer::new(bearer(&parts.headers)?.to_owned()),
+            suffices,
+        };
+        credential.check(rest).await?;
+        Ok(credential)
+    }
+
     /// Whether it would still be let in.
     pub(in crate::transport::rest) async fn check(&self, rest: &RestState) -> Result<(), Problem> {
         let identity = recognise(self.token.expose(), rest).await?;
-        match identity.power() {
-            Some(Power::Full) => Ok(()),
-            Some(Power::SparesAdministrators) | None => Err(forbidden()),
+        if (self.suffices)(&identity) {
+            Ok(())
+        } else {
+            Err(forbidden())
         }
     }
 
@@ -83,6 +105,19 @@ impl Identity {
         match self {
             Self::User(claims) => Actor::User(claims.sub),
             Self::ApiKey(id, _) => Actor::ApiKey(*id),
+        }
+    }
+
+    /// Whether it may do everything.
+    fn administers(&self) -> bool {
+        matches!(self.power(), Some(Power::Full))
+    }
+
+    /// Whether it may follow the feed.
+    fn reads_feed(&self) -> bool {
+        match self {
+            Self::User(_) => self.administers(),
+            Self::ApiKey(_, scopes) => self.administers() || scopes.contains(&Scope::Feed),
         }
     }
 
@@ -176,15 +211,21 @@ impl FromRequestParts<RestState> for Admin {
     }
 }
 
-impl FromRequestParts<RestState> for Credential {
+impl FromRequestParts<RestState> for AdminCredential {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
-        let context = Context::from_request_parts(parts, rest).await?;
-        let token = Bearer::new(bearer(&parts.headers)?.to_owned());
-        let credential = Self { token, context };
-        credential.check(rest).await?;
-        Ok(credential)
+        let credential = Credential::read(parts, rest, Identity::administers);
+        credential.await.map(Self)
+    }
+}
+
+impl FromRequestParts<RestState> for FeedCredential {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let credential = Credential::read(parts, rest, Identity::reads_feed);
+        credential.await.map(Self)
     }
 }
 

@@ -10,7 +10,8 @@ mod query;
 pub(super) use accept::accept_json;
 pub(super) use body::{Created, Json, NoBody, OptionalJson, given, object, unread};
 pub(super) use caller::{
-    Admin, Credential, Identity, Scoped, SignedInUser, SignedInUserStale, Who, identify,
+    Admin, AdminCredential, Credential, FeedCredential, Identity, Scoped, SignedInUser,
+    SignedInUserStale, Who, identify,
 };
 pub(super) use path::Id;
 pub(super) use query::{NoQuery, Query, is_dry_run};
