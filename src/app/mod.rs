@@ -207,9 +207,9 @@ impl App {
     }
 }
 
-fn allowed_origins(config: &Config) -> Vec<String> {
+fn allowed_origins(config: &Config) -> AllowedOrigins {
     let origins = config.allowed_origins.iter();
-    origins.map(|origin| origin.as_str().to_owned()).collect()
+    AllowedOrigins::new(origins.map(|origin| origin.as_str().to_owned()).collect())
 }
 
 fn socket_state(config: &Config, core: &Core, node: &Node) -> SocketState {
@@ -217,7 +217,7 @@ fn socket_state(config: &Config, core: &Core, node: &Node) -> SocketState {
         node: node.clone(),
         desk: Arc::new(core.clone()),
         settings: Arc::new(SocketSettings {
-            allowed_origins: AllowedOrigins::new(allowed_origins(config)),
+            allowed_origins: allowed_origins(config),
             trusted_proxies: config.trusted_proxies.clone(),
             write_timeout: config.write_timeout,
             max_frame_bytes: config.max_frame_bytes,

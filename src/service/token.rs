@@ -84,6 +84,7 @@ impl Core {
         let access_token = self.sign(&claims)?;
         Ok(SignedIn {
             expires_in_s: u64::try_from(claims.exp - claims.iat).unwrap_or(0),
+            as_of: claims.as_of,
             user: UserView {
                 user,
                 groups: claims.groups,

@@ -178,6 +178,8 @@ pub struct SignedIn {
     pub access_token: String,
     /// How long it lives, in seconds.
     pub expires_in_s: u64,
+    /// How much of the log it has seen.
+    pub as_of: Seq,
     /// The refresh token.
     pub refresh_token: Bearer,
 }

@@ -4,6 +4,7 @@
 //! not know storage.
 
 pub mod address;
+mod cookies;
 pub mod desk;
 pub mod origin;
 pub mod rest;

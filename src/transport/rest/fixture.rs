@@ -13,6 +13,7 @@ use super::RestSettings;
 use super::context::Frame;
 use super::router::framed;
 use crate::domain::clock::{Clock, Entropy, Timestamp};
+use crate::transport::origin::AllowedOrigins;
 
 pub(super) struct Standing;
 
@@ -69,7 +70,9 @@ pub(super) fn frame(allowed_origins: &[&str]) -> Frame {
         clock: Arc::new(Standing),
         entropy: Arc::new(Standing),
         settings: Arc::new(RestSettings {
-            allowed_origins: allowed_origins.iter().map(ToString::to_string).collect(),
+            allowed_origins: AllowedOrigins::new(
+                allowed_origins.iter().map(ToString::to_string).collect(),
+            ),
             trusted_proxies: Vec::new(),
             max_body_bytes: 1024,
             request_timeout: Duration::from_secs(5),

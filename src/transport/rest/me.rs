@@ -1,12 +1,14 @@
 //! What signed-in users do about themselves: who am I, password, sessions, devices, tickets.
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
+use super::delivery::Leaving;
 use super::extract::{
     Created, Id, Json, NoBody, NoQuery, OptionalJson, Query, SignedInUser, SignedInUserStale,
 };
@@ -150,10 +152,18 @@ async fn sign_out(
     State(rest): State<RestState>,
     asked: Changing<SignedInUserStale>,
     _: NoBody,
-) -> Result<Json<Outcome<OwnReceipt>>, Problem> {
+) -> Result<Response, Problem> {
     let session = asked.who.claims().sid;
     let done = rest.core.sign_out(&asked.call, session).await?;
-    Ok(Json(asked.settling.own(&rest, done.effect).await))
+    Ok(goodbye(asked.settling.own(&rest, done.effect).await))
+}
+
+/// The answer to somebody whose own session is over, unless it was only asked what would be.
+fn goodbye(outcome: Outcome<OwnReceipt>) -> Response {
+    match outcome {
+        Outcome::Done(_) => Leaving(Json(outcome)).into_response(),
+        Outcome::Preview(_) => Json(outcome).into_response(),
+    }
 }
 
 /// Sign out on every device
@@ -164,14 +174,18 @@ async fn sign_out_everywhere(
     State(rest): State<RestState>,
     asked: Changing<SignedInUser>,
     OptionalJson(body): OptionalJson<SignOutEverywhereBody>,
-) -> Result<Json<Outcome<OwnReceipt>>, Problem> {
+) -> Result<Response, Problem> {
     let claims = &asked.who.claims;
     let except = body.except_current.then_some(claims.sid);
     let done = rest
         .core
         .sign_out_everywhere(&asked.call, claims.sub, except)
         .await?;
-    Ok(Json(asked.settling.own(&rest, done.effect).await))
+    let outcome = asked.settling.own(&rest, done.effect).await;
+    Ok(match except {
+        Some(_) => Json(outcome).into_response(),
+        None => goodbye(outcome),
+    })
 }
 
 /// List one's own sessions

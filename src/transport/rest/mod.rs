@@ -7,6 +7,7 @@
 
 mod api_keys;
 mod context;
+mod delivery;
 mod docs;
 mod event_stream;
 mod events;
@@ -41,6 +42,7 @@ use std::time::Duration;
 use crate::domain::clock::{Clock, Entropy};
 use crate::node::Node;
 use crate::service::Core;
+use crate::transport::origin::AllowedOrigins;
 
 pub(super) use problem::Problem;
 pub use router::router;
@@ -70,7 +72,7 @@ pub struct RestState {
 #[derive(Clone, Debug)]
 pub struct RestSettings {
     /// Origins whose pages may call, besides the server's own.
-    pub allowed_origins: Vec<String>,
+    pub allowed_origins: AllowedOrigins,
     /// Proxies whose word about a client's address is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The longest body.

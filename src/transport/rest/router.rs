@@ -152,7 +152,7 @@ pub(super) fn framed(routes: Router, frame: &Frame) -> Router {
         .layer(DefaultBodyLimit::max(frame.settings.max_body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(frame.clone(), bound_in_time));
-    let routes = match cors(&frame.settings.allowed_origins) {
+    let routes = match cors(frame.settings.allowed_origins.as_slice()) {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
@@ -182,6 +182,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             Method::PATCH,
             Method::DELETE,
         ])
+        // Cookies count from these origins too.
+        .allow_credentials(true)
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY, X_REQUEST_ID])
         .expose_headers([
             X_REQUEST_ID,

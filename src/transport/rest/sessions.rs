@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::context::Context;
+use super::delivery::Delivery;
 use super::extract::{Id, Json, NoQuery, Query, Scoped, Who, object};
 use super::page::{ListBody, page};
 use super::problem::Problem;
@@ -225,5 +226,5 @@ async fn start_session(
         .core
         .start_session(&call, id, device, body.remember_me, &origin)
         .await?;
-    Ok(answer(signed_in, StatusCode::CREATED))
+    Ok(answer(signed_in, StatusCode::CREATED, Delivery::Body))
 }

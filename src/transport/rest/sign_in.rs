@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +12,8 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::context::Context;
-use super::extract::{Json, NoQuery, object};
+use super::delivery::{Delivery, DeliveryQuery, Leaving};
+use super::extract::{Json, NoQuery, given, object};
 use super::problem::{Problem, ProblemBody};
 use super::schema;
 use super::users::UserBody;
@@ -23,6 +24,8 @@ use crate::domain::id::{DeviceId, SessionId, TakeoverRequestId};
 use crate::domain::secret::{Bearer, Password};
 use crate::domain::text::{NAME_CHARS_MAX, check_line, check_password_size};
 use crate::service::{SignIn, SignInAnswer, SignedIn};
+use crate::transport::cookies;
+use crate::transport::status::http_status;
 
 /// A device as its user names it.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -110,7 +113,10 @@ struct RequestBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = Refresh)]
 struct RefreshBody {
-    refresh_token: String,
+    /// Left out where the session is in cookies.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    refresh_token: Option<String>,
 }
 
 /// A session and its tokens.
@@ -162,11 +168,9 @@ pub(super) struct PendingBody {
 }
 
 /// The answer to a sign-in: tokens with this status, or 202 while devices are being asked.
-pub(super) fn answer(answer: SignInAnswer, status: StatusCode) -> Response {
+pub(super) fn answer(answer: SignInAnswer, status: StatusCode, delivery: Delivery) -> Response {
     match answer {
-        SignInAnswer::SignedIn(signed_in) => {
-            (status, Json(SignedInBody::from(*signed_in))).into_response()
-        }
+        SignInAnswer::SignedIn(signed_in) => delivery.hand_over(*signed_in, status),
         SignInAnswer::Pending {
             request_id,
             request_token,
@@ -195,7 +199,7 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 /// Sign in
 ///
 /// The same device of the same user signing in again replaces that device's session.
-#[utoipa::path(post, path = "/v1/sign-in", request_body = SignInBody, responses(
+#[utoipa::path(post, path = "/v1/sign-in", params(DeliveryQuery), request_body = SignInBody, responses(
     (status = 200, description = "Signed in", body = SignedInBody),
     (status = 202, description = "The devices in the way are being asked", body = PendingBody),
     (status = 401, description = "Wrong name or password", body = ProblemBody, content_type = "application/problem+json"),
@@ -204,11 +208,15 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 async fn sign_in(
     State(rest): State<RestState>,
     context: Context,
-    _: NoQuery,
+    delivery: Delivery,
     Json(body): Json<SignInBody>,
 ) -> Result<Response, Problem> {
     let signed_in = rest.core.sign_in(body.read()?, &context.origin()).await?;
-    Ok(answer(settled(&rest, signed_in).await, StatusCode::OK))
+    Ok(answer(
+        settled(&rest, signed_in).await,
+        StatusCode::OK,
+        delivery,
+    ))
 }
 
 /// Whoever lost the seat is refused by the time the newcomer has it.
@@ -224,38 +232,47 @@ async fn settled(rest: &RestState, answer: SignInAnswer) -> SignInAnswer {
 /// Take over the oldest seat
 ///
 /// With the `takeover_token` of a refusal: single use, two minutes.
-#[utoipa::path(post, path = "/v1/sign-in/takeover", request_body = TakeoverBody,
+#[utoipa::path(post, path = "/v1/sign-in/takeover", params(DeliveryQuery), request_body = TakeoverBody,
     responses((status = 200, description = "Signed in", body = SignedInBody)))]
 async fn take_over(
     State(rest): State<RestState>,
     context: Context,
-    _: NoQuery,
+    delivery: Delivery,
     Json(body): Json<TakeoverBody>,
 ) -> Result<Response, Problem> {
     let token = Bearer::new(body.takeover_token);
     let signed_in = rest.core.take_over(&token, &context.origin()).await?;
-    Ok(answer(settled(&rest, signed_in).await, StatusCode::OK))
+    Ok(answer(
+        settled(&rest, signed_in).await,
+        StatusCode::OK,
+        delivery,
+    ))
 }
 
 /// Ask whether the devices in the way have answered
-#[utoipa::path(post, path = "/v1/sign-in/requests", request_body = RequestBody, responses(
+#[utoipa::path(post, path = "/v1/sign-in/requests", params(DeliveryQuery), request_body = RequestBody, responses(
     (status = 200, description = "Allowed: signed in", body = SignedInBody),
     (status = 202, description = "Nobody has answered yet", body = PendingBody),
     (status = 403, description = "Denied", body = ProblemBody, content_type = "application/problem+json"),
     (status = 410, description = "Nobody answered in time; with a `takeover_token`", body = ProblemBody, content_type = "application/problem+json")))]
 async fn poll_request(
     State(rest): State<RestState>,
-    _: NoQuery,
+    delivery: Delivery,
     Json(body): Json<RequestBody>,
 ) -> Result<Response, Problem> {
     let token = Bearer::new(body.request_token);
     let signed_in = rest.core.poll_request(&token).await?;
-    Ok(answer(settled(&rest, signed_in).await, StatusCode::OK))
+    Ok(answer(
+        settled(&rest, signed_in).await,
+        StatusCode::OK,
+        delivery,
+    ))
 }
 
 /// Refresh the tokens of a session
 ///
-/// A refresh token is good once; use the new one from then on.
+/// A refresh token is good once; use the new one from then on. Where it comes in a cookie, the new one goes
+/// there too.
 #[utoipa::path(post, path = "/v1/token/refresh", request_body = RefreshBody, responses(
     (status = 200, description = "New tokens", body = SignedInBody),
     (status = 401, description = "The session has ended, or the token is not valid", body = ProblemBody, content_type = "application/problem+json")))]
@@ -263,9 +280,30 @@ async fn refresh_token(
     State(rest): State<RestState>,
     context: Context,
     _: NoQuery,
+    headers: HeaderMap,
     Json(body): Json<RefreshBody>,
-) -> Result<Json<SignedInBody>, Problem> {
-    let token = Bearer::new(body.refresh_token);
-    let signed_in = rest.core.refresh(&token, &context.origin()).await?;
-    Ok(Json(signed_in.into()))
+) -> Response {
+    let origins = &rest.settings.allowed_origins;
+    let in_cookie = || cookies::refresh_token(&headers, origins).map(ToOwned::to_owned);
+    let (token, delivery) = match body.refresh_token {
+        Some(token) => (token, Delivery::Body),
+        None => match in_cookie() {
+            Some(token) => (token, Delivery::Cookie),
+            None => return Problem::from(Error::TokenMissing).into_response(),
+        },
+    };
+    let token = Bearer::new(token);
+    let refreshed = rest.core.refresh(&token, &context.origin()).await;
+    match (refreshed, delivery) {
+        (Ok(signed_in), _) => delivery.hand_over(signed_in, StatusCode::OK),
+        (Err(error), Delivery::Body) => Problem::from(error).into_response(),
+        (Err(error), Delivery::Cookie) => {
+            let problem = Problem::from(error);
+            if http_status(problem.code()) == StatusCode::UNAUTHORIZED {
+                Leaving(problem).into_response()
+            } else {
+                problem.into_response()
+            }
+        }
+    }
 }

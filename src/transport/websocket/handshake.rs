@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use http::{HeaderMap, header};
 
 use crate::domain::secret::Bearer;
+use crate::transport::cookies;
+use crate::transport::origin::AllowedOrigins;
 
 /// What the request for an upgrade said.
 pub(super) struct Greeting {
@@ -16,7 +18,7 @@ pub(super) struct Greeting {
 
 /// How the client says who it is.
 pub(super) enum Credential {
-    /// An access token in the `Authorization` header.
+    /// An access token in the `Authorization` header, or in the session's cookie.
     Token(String),
     /// A ticket in the address.
     Ticket(Bearer),
@@ -27,8 +29,9 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// The credential of a request. The header comes first, so that a ticket beside it is not spent.
-    pub(super) fn of(headers: &HeaderMap, query: &str) -> Self {
+    /// The credential of a request. The header comes first, so that a ticket beside it is not spent; the
+    /// cookie, which a browser sends whether or not it is meant, last.
+    pub(super) fn of(headers: &HeaderMap, query: &str, origins: &AllowedOrigins) -> Self {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let bearer = value.to_str().ok().and_then(bearer);
             return bearer.map_or(Self::NotTaken, |token| Self::Token(token.to_owned()));
@@ -37,7 +40,10 @@ impl Credential {
         let mut pairs = query.split('&');
         match pairs.find_map(|pair| pair.strip_prefix("ticket=")) {
             Some(ticket) => Self::Ticket(Bearer::new(ticket.to_owned())),
-            None => Self::Later,
+            None => match cookies::access_token(headers, origins) {
+                Some(token) => Self::Token(token.to_owned()),
+                None => Self::Later,
+            },
         }
     }
 }
@@ -58,7 +64,7 @@ mod tests {
         if let Some(value) = authorization {
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
         }
-        match Credential::of(&headers, query) {
+        match Credential::of(&headers, query, &AllowedOrigins::default()) {
             Credential::Token(token) => format!("token {token}"),
             Credential::Ticket(ticket) => format!("ticket {}", ticket.expose()),
             Credential::Later => "later".to_owned(),

@@ -82,7 +82,11 @@ async fn upgrade(
     let settings = &state.settings;
     let greeting = Greeting {
         origin_allowed: settings.allowed_origins.admit(&headers),
-        credential: Credential::of(&headers, query.as_deref().unwrap_or_default()),
+        credential: Credential::of(
+            &headers,
+            query.as_deref().unwrap_or_default(),
+            &settings.allowed_origins,
+        ),
         address: peer.map(|Extension(ConnectInfo(peer))| {
             client_address(&headers, peer.ip(), &settings.trusted_proxies)
         }),

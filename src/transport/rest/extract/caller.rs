@@ -14,6 +14,7 @@ use crate::domain::id::ApiKeyId;
 use crate::domain::permission;
 use crate::domain::secret::Bearer;
 use crate::service::{Call, Mode, Power};
+use crate::transport::cookies;
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
 use crate::transport::rest::problem::Problem;
@@ -65,7 +66,7 @@ impl Credential {
     ) -> Result<Self, Problem> {
         let credential = Self {
             context: Context::from_request_parts(parts, rest).await?,
-            token: Bearer::new(bearer(&parts.headers)?.to_owned()),
+            token: Bearer::new(token_of(&parts.headers, rest)?.to_owned()),
             suffices,
         };
         credential.check(rest).await?;
@@ -141,7 +142,7 @@ pub(in crate::transport::rest) async fn identify(
     if let Some(known) = parts.extensions.get::<Identity>() {
         return Ok(known.clone());
     }
-    let identity = recognise(bearer(&parts.headers)?, rest).await?;
+    let identity = recognise(token_of(&parts.headers, rest)?, rest).await?;
     parts.extensions.insert(identity.clone());
     Ok(identity)
 }
@@ -157,6 +158,15 @@ async fn recognise(token: &str, rest: &RestState) -> Result<Identity, Problem> {
         rest.core.note_presented(&claims).await?;
         Ok(Identity::User(Arc::new(claims)))
     }
+}
+
+/// The token of the request: the header's, else the session's cookie.
+fn token_of<'a>(headers: &'a HeaderMap, rest: &RestState) -> Result<&'a str, Error> {
+    if headers.contains_key(AUTHORIZATION) {
+        return bearer(headers);
+    }
+    let origins = &rest.settings.allowed_origins;
+    cookies::access_token(headers, origins).ok_or(Error::TokenMissing)
 }
 
 /// The token of `Authorization: Bearer`. Two such headers are none that can be believed.
@@ -192,7 +202,9 @@ impl FromRequestParts<RestState> for SignedInUserStale {
 
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
         let context = Context::from_request_parts(parts, rest).await?;
-        let claims = rest.node.check_allowing_stale(bearer(&parts.headers)?)?;
+        let claims = rest
+            .node
+            .check_allowing_stale(token_of(&parts.headers, rest)?)?;
         rest.core.note_presented(&claims).await?;
         let claims = Arc::new(claims);
         Ok(Self(SignedInUser { claims, context }))
