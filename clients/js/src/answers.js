@@ -13,11 +13,11 @@ import { SessionwireError } from './errors.js';
  * @returns {Kept}
  */
 export function readSignedIn(body, askedAt) {
-  const { session_id: id, access_token: accessToken, refresh_token: refreshToken, expires_in: seconds, user, device } = body ?? {};
+  const { session_id: id, expires_in: seconds, user, device } = body ?? {};
+  const { accessToken, refreshToken, asOf } = tokensOf(body ?? {}, askedAt);
   if (![id, accessToken, refreshToken, user?.id, device?.id].every(isText) || !Number.isFinite(seconds)) {
     throw new SessionwireError('bad_answer', 'The answer is not what a Sessionwire server sends.', { status: 200 });
   }
-  const asOf = positionIn(accessToken);
   return Object.freeze({
     id,
     device: Object.freeze({ id: device.id, name: String(device.name ?? ''), platform: String(device.platform ?? '') }),
@@ -32,6 +32,20 @@ export function readSignedIn(body, askedAt) {
     }),
     rights: Object.freeze({ asOf, groups: sorted(user.groups), permissions: sorted(user.permissions), by: null }),
   });
+}
+
+/**
+ * The tokens, or what stands for those that a cookie hides: a name that tells one pair from the next.
+ * @param {any} body
+ * @param {number} askedAt
+ */
+function tokensOf(body, askedAt) {
+  if (body.token_type === 'cookie') {
+    const name = `cookie:${body.as_of}:${askedAt}`;
+    return { accessToken: name, refreshToken: name, asOf: Number.isSafeInteger(body.as_of) ? body.as_of : -1 };
+  }
+  const { access_token: accessToken, refresh_token: refreshToken } = body;
+  return { accessToken, refreshToken, asOf: isText(accessToken) ? positionIn(accessToken) : -1 };
 }
 
 /**

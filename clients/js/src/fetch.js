@@ -16,9 +16,10 @@ const CURABLE = ['token_stale', 'token_expired'];
  * @param {typeof globalThis.fetch} parts.fetch
  * @param {import('./keeper.js').Keeper} parts.keeper
  * @param {import('./tokens.js').Tokens} parts.tokens
+ * @param {boolean} parts.cookies
  * @returns {typeof globalThis.fetch}
  */
-export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens }) {
+export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookies }) {
   const trusted = new Set([new URL(base).origin, ...trustedOrigins.map((origin) => new URL(origin).origin)]);
 
   /** @type {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>} */
@@ -42,8 +43,10 @@ export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens }) {
     const send = () => {
       const session = keeper.session;
       if (!session || keeper.generation !== generation) throw notSignedIn();
-      headers.set('authorization', `Bearer ${session.grant.accessToken}`);
       const target = request ? request.clone() : url.href;
+      // The browser adds cookies by itself, to the origin that set them and no other.
+      if (cookies) return fetch(target, { ...init, headers, credentials: 'include' });
+      headers.set('authorization', `Bearer ${session.grant.accessToken}`);
       return fetch(target, { ...init, headers });
     };
 

@@ -1,6 +1,9 @@
 /**
  * Calls of the server: JSON in, JSON out, refusals as errors with the server's code. Bounded in time. It
  * may not know tokens' lives, nor repeat anything.
+ *
+ * Where the tokens are in cookies, calls go one after the other: the browser has one pair of cookies, and
+ * the last answer must be to the last question.
  */
 
 import { closedError, SessionwireError } from './errors.js';
@@ -13,17 +16,39 @@ export class Api {
   #base;
   #fetch;
   #time;
+  #cookies;
   #closed = new AbortController();
+  /** @type {Promise<unknown>} The call before. */
+  #before = Promise.resolve();
 
   /**
    * @param {string} base Without a slash at its end.
    * @param {typeof globalThis.fetch} fetch
    * @param {import('./time.js').Time} time
+   * @param {boolean} cookies
    */
-  constructor(base, fetch, time) {
+  constructor(base, fetch, time, cookies) {
     this.#base = base;
     this.#fetch = fetch;
     this.#time = time;
+    this.#cookies = cookies;
+  }
+
+  /**
+   * A call that may be answered with tokens.
+   * @param {string} path
+   * @param {object} body
+   */
+  enter(path, body) {
+    return this.post(this.#cookies ? `${path}?tokens=cookie` : path, { body });
+  }
+
+  /**
+   * @param {string} refreshToken
+   * @param {{ lasting?: boolean }} [how]
+   */
+  refresh(refreshToken, how) {
+    return this.post('/v1/token/refresh', { ...how, body: this.#cookies ? {} : { refresh_token: refreshToken } });
   }
 
   /**
@@ -31,7 +56,19 @@ export class Api {
    * @param {{ body?: unknown, token?: string, lasting?: boolean }} [how] `lasting`: may outlive the page.
    * @returns {Promise<Answer>}
    */
-  async post(path, { body, token, lasting = false } = {}) {
+  async post(path, how = {}) {
+    if (!this.#cookies) return this.#send(path, how);
+    const call = this.#before.then(() => this.#send(path, how));
+    this.#before = call.catch(() => {});
+    return call;
+  }
+
+  /**
+   * @param {string} path
+   * @param {{ body?: unknown, token?: string, lasting?: boolean }} how
+   * @returns {Promise<Answer>}
+   */
+  async #send(path, { body, token, lasting = false }) {
     const late = new AbortController();
     const abort = () => late.abort();
     if (!lasting) {
@@ -46,11 +83,11 @@ export class Api {
         headers: {
           accept: 'application/json',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(token === undefined || this.#cookies ? {} : { authorization: `Bearer ${token}` }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         cache: 'no-store',
-        credentials: 'omit',
+        credentials: this.#cookies ? 'include' : 'omit',
         keepalive: lasting,
         signal: late.signal,
       });

@@ -48,10 +48,10 @@ export class Session {
 
   /** @param {import('./settings.js').Settings} settings */
   constructor(settings) {
-    const { base, time, platform, namespace, trustedOrigins, fetch, SocketClass, idleAfterMs } = settings;
+    const { base, time, platform, namespace, trustedOrigins, cookies, fetch, SocketClass, idleAfterMs } = settings;
     const report = (/** @type {import('./types.js').Report} */ it) => this.#emitter.emit('error', it);
     this.#time = time;
-    this.#api = new Api(base, fetch, time);
+    this.#api = new Api(base, fetch, time, cookies);
     this.#keep = openKeep(settings, report, (message) => this.#onTab(message));
     this.#state = this.#keep.mayHoldSession ? 'connecting' : 'ended';
     this.#keeper = new Keeper({
@@ -87,6 +87,7 @@ export class Session {
       address: `${base.replace(/^http/, 'ws')}/v1/socket`,
       SocketClass,
       online: platform.online(),
+      cookies,
       around: {
         token: () => tokenOf(this.#keeper.session),
         usable: () => this.#tokens.usable,
@@ -108,7 +109,7 @@ export class Session {
     this.#device = Promise.resolve().then(() =>
       openDevice(this.#keep.devices, `sessionwire:${namespace}:device`, platform, settings.device),
     );
-    this.#signIn = new SignIn({ keeper: this.#keeper, api: this.#api, time, device: () => this.#device });
+    this.#signIn = new SignIn({ keeper: this.#keeper, api: this.#api, time, device: () => this.#device, cookies });
     this.#waking = watchWaking(platform, time, {
       woke: () => this.#wake(),
       shown: () => {
@@ -118,7 +119,7 @@ export class Session {
       online: () => this.#link.online(),
       offline: () => this.#link.offline(),
     });
-    const refetching = tokenFetch({ base, trustedOrigins, fetch, keeper: this.#keeper, tokens: this.#tokens });
+    const refetching = tokenFetch({ base, trustedOrigins, fetch, keeper: this.#keeper, tokens: this.#tokens, cookies });
     /**
      * Like `fetch`, with the token.
      * @type {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>}

@@ -10,6 +10,7 @@ import { systemTime } from './time.js';
  * @typedef {object} Settings
  * @property {string} base Without a slash at its end.
  * @property {'memory' | 'local' | import('./types.js').TextStorage} storage
+ * @property {boolean} cookies The tokens are in cookies, and the storage holds everything else.
  * @property {NonNullable<import('./types.js').Options['device']>} device
  * @property {string} namespace
  * @property {readonly string[]} trustedOrigins
@@ -31,8 +32,10 @@ export function readOptions(options) {
   if (!url) throw new TypeError('Outside a page, createSession needs `url`: the address of the server.');
   const { origin, pathname, protocol } = new URL(url, platform.origin);
   if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError('`url` must begin with http: or https:.');
-  if (storage !== 'memory' && storage !== 'local' && typeof storage?.get !== 'function') {
-    throw new TypeError("`storage` is 'memory', 'local' or an object with get, set and remove.");
+  const cookies = storage === 'cookie';
+  if (cookies && !platform.document) throw new TypeError("`storage: 'cookie'` is for pages: only a browser keeps cookies.");
+  if (!cookies && storage !== 'memory' && storage !== 'local' && typeof storage?.get !== 'function') {
+    throw new TypeError("`storage` is 'memory', 'local', 'cookie' or an object with get, set and remove.");
   }
   const fetch = options.fetch ?? globalThis.fetch;
   if (typeof fetch !== 'function') throw new TypeError('There is no fetch here: pass one as `fetch`.');
@@ -42,7 +45,8 @@ export function readOptions(options) {
   }
   return {
     base: origin + pathname.replace(/\/+$/, ''),
-    storage,
+    storage: cookies ? 'local' : storage,
+    cookies,
     device,
     namespace,
     trustedOrigins,

@@ -18,8 +18,11 @@ export class SignIn {
   #api;
   #time;
   #device;
+  #cookies;
   /** Grows with each sign-in and sign-out here: the last one counts. */
   #attempt = 0;
+  /** @type {Set<Ticket>} Those whose answer is awaited. */
+  #entering = new Set();
   /** @type {(() => void) | null} Cancels the open question. */
   #cancelPending = null;
   #closed = false;
@@ -30,12 +33,14 @@ export class SignIn {
    * @param {import('./http.js').Api} parts.api
    * @param {import('./time.js').Time} parts.time
    * @param {() => Promise<import('./types.js').Device>} parts.device
+   * @param {boolean} parts.cookies
    */
-  constructor({ keeper, api, time, device }) {
+  constructor({ keeper, api, time, device, cookies }) {
     this.#keeper = keeper;
     this.#api = api;
     this.#time = time;
     this.#device = device;
+    this.#cookies = cookies;
   }
 
   /**
@@ -75,13 +80,16 @@ export class SignIn {
    */
   async #enter(ticket, path, body) {
     const askedAt = this.#time.now();
+    this.#entering.add(ticket);
     try {
-      const answer = await this.#api.post(path, { body });
+      const answer = await this.#api.enter(path, body);
       if (answer.status === 202) return this.#pending(ticket, answer.body);
       return await this.#accept(ticket, answer.body, askedAt);
     } catch (error) {
       if (isSessionwireError(error, 'session_limit_reached')) return this.#refused(error);
       throw error;
+    } finally {
+      this.#entering.delete(ticket);
     }
   }
 
@@ -96,14 +104,17 @@ export class SignIn {
     // A sign-out in another tab may not have been heard of yet.
     await this.#keeper.load();
     if (!this.#counts(ticket)) {
-      this.#discard(session);
+      // The cookies of another that is under way would be signed out in its place.
+      const alone = [...this.#entering].every((other) => other === ticket);
+      if (!this.#cookies || alone) this.#discard(session);
       if (this.#closed) throw closedError();
       throw new SessionwireError('sign_in_discarded', 'The sign-in was overtaken by a sign-out or another sign-in.');
     }
     const before = this.#keeper.session;
     this.#keeper.begin(session);
-    // The same person's session on this device was replaced by the server; another's was not.
-    if (before && before.grant.user.id !== session.grant.user.id) this.#discard(before);
+    // The same person's session on this device was replaced by the server; another's was not. Where the tokens
+    // are in cookies the new ones have taken their place, and a sign-out would be the new session's.
+    if (before && before.grant.user.id !== session.grant.user.id && !this.#cookies) this.#discard(before);
     await this.#keeper.settled();
     return Object.freeze({ outcome: 'signed_in', user: session.grant.user, device: session.device });
   }
@@ -186,7 +197,7 @@ export class SignIn {
   async #ask(ticket, { token, until }) {
     const askedAt = this.#time.now();
     try {
-      const { status, body } = await this.#api.post('/v1/sign-in/requests', { body: { request_token: token } });
+      const { status, body } = await this.#api.enter('/v1/sign-in/requests', { request_token: token });
       return status === 202 ? null : await this.#accept(ticket, body, askedAt);
     } catch (error) {
       if (isSessionwireError(error, 'takeover_denied')) return Object.freeze({ outcome: 'denied' });

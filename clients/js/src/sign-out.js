@@ -22,9 +22,8 @@ export async function signOutAtServer(api, time, session) {
     if (!isSessionwireError(error, 'token_expired')) throw error;
   }
   // Signing out takes an access token, and this one has run out: get a last one, for this alone.
-  const body = { refresh_token: refreshToken };
   await ignoringEnd(
-    api.post('/v1/token/refresh', { body, lasting: true }).then((answer) => signOut(readSignedIn(answer.body, time.now()).grant.accessToken)),
+    api.refresh(refreshToken, { lasting: true }).then((answer) => signOut(readSignedIn(answer.body, time.now()).grant.accessToken)),
   );
 }
 

@@ -29,6 +29,7 @@ export class Link {
   #time;
   #address;
   #SocketClass;
+  #cookies;
   #around;
   #state = OFF;
   /** @type {import('./types.js').SocketLike | null} */
@@ -49,12 +50,14 @@ export class Link {
    * @param {string} parts.address
    * @param {import('./types.js').SocketClass} parts.SocketClass
    * @param {boolean} parts.online
+   * @param {boolean} parts.cookies The handshake carries the token by itself.
    * @param {Surroundings} parts.around
    */
-  constructor({ time, address, SocketClass, online, around }) {
+  constructor({ time, address, SocketClass, online, cookies, around }) {
     this.#time = time;
     this.#address = address;
     this.#SocketClass = SocketClass;
+    this.#cookies = cookies;
     this.#around = around;
     this.#state = { ...OFF, online };
   }
@@ -172,7 +175,9 @@ export class Link {
    */
   #listen(socket, token) {
     this.#socket = socket;
-    socket.onopen = () => this.#send({ type: 'auth', token });
+    socket.onopen = () => {
+      if (!this.#cookies) this.#send({ type: 'auth', token });
+    };
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#feed({ type: 'closed', code: event.code ?? UNRESPONSIVE, reason: event.reason ?? '' });
     // A close follows, and says more.
@@ -213,6 +218,8 @@ export class Link {
   }
 
   #tellToken() {
+    // An open socket can't be given a cookie: the server closes it when its token runs out, and it comes back.
+    if (this.#cookies) return;
     const token = this.#around.token();
     // The server refuses one that runs out before the one it has.
     if (!token || token.token === this.#told.token || token.expiresAt <= this.#told.expiresAt) return;

@@ -175,7 +175,7 @@ export class Tokens {
     const { refreshToken } = session.grant;
     const askedAt = this.#time.now();
     try {
-      const { body } = await this.#api.post('/v1/token/refresh', { body: { refresh_token: refreshToken } });
+      const { body } = await this.#api.refresh(refreshToken);
       return await this.#take(generation, refreshToken, readSignedIn(body, askedAt));
     } catch (cause) {
       return this.#refused(generation, refreshToken, asError(cause));
@@ -191,6 +191,11 @@ export class Tokens {
   async #take(generation, refreshToken, fresh) {
     await this.#keeper.load();
     if (this.#closed) return { kind: 'gone' };
+    if (this.#keeper.session && fresh.id !== this.#keeper.session.id && this.#keeper.generation === generation) {
+      // Only cookies can belong to another session than the one that is kept: another tab has signed in since.
+      this.#keeper.end(endedBecause('token_invalid'), { byPerson: false });
+      return { kind: 'gone' };
+    }
     const present = this.#keeper.advance(generation, (kept) =>
       // Where another tab has rotated it meanwhile, what is kept is at least as new as this answer.
       kept.id === fresh.id && kept.grant.refreshToken === refreshToken ? renewed(kept, fresh) : kept,

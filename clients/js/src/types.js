@@ -96,7 +96,7 @@
 /**
  * @typedef {object} Options
  * @property {string} [url] Base address of the server; left out: the page's origin.
- * @property {'memory' | 'local' | TextStorage} [storage]
+ * @property {'memory' | 'local' | 'cookie' | TextStorage} [storage]
  * @property {{ id?: string, name?: string, platform?: Platform }} [device]
  * @property {string} [namespace] Two namespaces are two devices.
  * @property {readonly string[]} [trustedOrigins] Other origins that may be sent the token by `session.fetch`.
