@@ -33,6 +33,11 @@ pub(super) fn asked_by_own_page(headers: &HeaderMap, origins: &AllowedOrigins) -
     same_origin || (headers.contains_key(ORIGIN) && origins.admit(headers))
 }
 
+/// Whether there is an access token, whoever made the browser send it.
+pub(super) fn has_access_token(headers: &HeaderMap) -> bool {
+    cookie(headers, ACCESS).is_some()
+}
+
 /// The access token, where a page of ours sent it.
 pub(super) fn access_token<'a>(
     headers: &'a HeaderMap,

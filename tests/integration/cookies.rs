@@ -189,10 +189,17 @@ async fn the_socket_takes_the_cookie_from_an_allowed_origin_only() {
         .await
         .expect_close(4506)
         .await;
-    // Without an origin no page asks: the cookie is not looked at, and nobody is known to be there.
-    let mut silent = server
-        .socket_with("/v1/socket", &[("cookie", &cookie)])
+    let no_origin = [("cookie", cookie.as_str())];
+    let mut stray = server.socket_with("/v1/socket", &no_origin).await;
+    stray.expect_close(4506).await;
+
+    // A client that brings its own token says so, and an old cookie is not in its way.
+    let who = server.sign_in("root", "laptop").await;
+    let headers = [("cookie", cookie.as_str()), ("origin", own.as_str())];
+    let mut socket = server
+        .socket_with("/v1/socket?auth=message", &headers)
         .await;
-    silent.say(json!({ "type": "ping" })).await;
-    silent.expect_close(4505).await;
+    let auth = json!({ "type": "auth", "token": who.access_token });
+    socket.say(auth).await;
+    assert_eq!(socket.expect("welcome").await["user_id"], who.user_id);
 }

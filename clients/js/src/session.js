@@ -84,7 +84,8 @@ export class Session {
     });
     this.#link = new Link({
       time,
-      address: `${base.replace(/^http/, 'ws')}/v1/socket`,
+      // A page's cookies come along unasked; who brings a token says so.
+      address: `${base.replace(/^http/, 'ws')}/v1/socket${platform.document && !cookies ? '?auth=message' : ''}`,
       SocketClass,
       online: platform.online(),
       cookies,

@@ -53,6 +53,7 @@ async fn shake_hands(
             let token = first_message(wire, &mut visitor).await?;
             examine(state, &token)?
         }
+        Credential::StrayCookie => return Err(close(Close::ORIGIN_NOT_ALLOWED)),
         Credential::NotTaken => return Err(close(Close::TOKEN_INVALID)),
     };
     let opened = state.node.open(visitor, claims).await;

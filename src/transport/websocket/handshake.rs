@@ -24,26 +24,32 @@ pub(super) enum Credential {
     Ticket(Bearer),
     /// In the first message. A token in the address is never looked at: addresses end in logs.
     Later,
+    /// In a cookie, without proof that a page of ours asked.
+    StrayCookie,
     /// By a scheme that is not taken.
     NotTaken,
 }
 
 impl Credential {
     /// The credential of a request. The header comes first, so that a ticket beside it is not spent; the
-    /// cookie, which a browser sends whether or not it is meant, last.
+    /// cookie, which a browser sends whether or not it is meant, last, and not where the client says
+    /// `auth=message`.
     pub(super) fn of(headers: &HeaderMap, query: &str, origins: &AllowedOrigins) -> Self {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let bearer = value.to_str().ok().and_then(bearer);
             return bearer.map_or(Self::NotTaken, |token| Self::Token(token.to_owned()));
         }
         // Tickets are made of characters that need no escaping in an address.
-        let mut pairs = query.split('&');
-        match pairs.find_map(|pair| pair.strip_prefix("ticket=")) {
-            Some(ticket) => Self::Ticket(Bearer::new(ticket.to_owned())),
-            None => match cookies::access_token(headers, origins) {
-                Some(token) => Self::Token(token.to_owned()),
-                None => Self::Later,
-            },
+        let said = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
+        if let Some(ticket) = said("ticket=") {
+            return Self::Ticket(Bearer::new(ticket.to_owned()));
+        }
+        if said("auth=") == Some("message") || !cookies::has_access_token(headers) {
+            return Self::Later;
+        }
+        match cookies::access_token(headers, origins) {
+            Some(token) => Self::Token(token.to_owned()),
+            None => Self::StrayCookie,
         }
     }
 }
@@ -68,6 +74,7 @@ mod tests {
             Credential::Token(token) => format!("token {token}"),
             Credential::Ticket(ticket) => format!("ticket {}", ticket.expose()),
             Credential::Later => "later".to_owned(),
+            Credential::StrayCookie => "stray cookie".to_owned(),
             Credential::NotTaken => "not taken".to_owned(),
         }
     }
@@ -79,6 +86,26 @@ mod tests {
         assert_eq!(said(None, "a=b&ticket=t-_"), "ticket t-_");
         assert_eq!(said(None, ""), "later");
         assert_eq!(said(None, "tickets=t"), "later");
+    }
+
+    #[test]
+    fn a_cookie_comes_last_and_only_where_it_is_meant() {
+        let of = |query: &str, origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            let cookie = "__Host-sessionwire-access=abc";
+            headers.insert(header::COOKIE, cookie.parse().unwrap());
+            headers.insert(header::HOST, "app.example".parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            Credential::of(&headers, query, &AllowedOrigins::default())
+        };
+        let own = Some("https://app.example");
+        assert!(matches!(of("", own), Credential::Token(token) if token == "abc"));
+        assert!(matches!(of("ticket=t", own), Credential::Ticket(_)));
+        assert!(matches!(of("auth=message", own), Credential::Later));
+        assert!(matches!(of("", None), Credential::StrayCookie));
+        assert!(matches!(of("auth=message", None), Credential::Later));
     }
 
     #[test]
