@@ -38,6 +38,11 @@ pub(super) fn has_access_token(headers: &HeaderMap) -> bool {
     cookie(headers, ACCESS).is_some()
 }
 
+/// The same of a refresh token.
+pub(super) fn has_refresh_token(headers: &HeaderMap) -> bool {
+    cookie(headers, REFRESH).is_some()
+}
+
 /// The access token, where a page of ours sent it.
 pub(super) fn access_token<'a>(
     headers: &'a HeaderMap,

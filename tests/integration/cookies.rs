@@ -148,6 +148,13 @@ async fn a_session_that_ended_takes_its_cookies_along() {
 }
 
 #[tokio::test]
+async fn without_cookies_a_refresh_needs_its_token() {
+    let server = Server::start().await;
+    let refused = Browser::new(&server).post("/v1/token/refresh").await;
+    assert_eq!((refused.status, refused.code()), (400, "validation_failed"));
+}
+
+#[tokio::test]
 async fn a_header_goes_before_a_cookie() {
     let server = Server::start().await;
     server.user("anna", &[]).await;

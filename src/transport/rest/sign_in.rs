@@ -289,7 +289,10 @@ async fn refresh_token(
         Some(token) => (token, Delivery::Body),
         None => match in_cookie() {
             Some(token) => (token, Delivery::Cookie),
-            None => return Problem::from(Error::TokenMissing).into_response(),
+            None if cookies::has_refresh_token(&headers) => {
+                return Problem::from(Error::TokenMissing).into_response();
+            }
+            None => return Problem::invalid("`refresh_token` is missing").into_response(),
         },
     };
     let token = Bearer::new(token);
