@@ -126,7 +126,7 @@ settings! {
     "audience" => audience: String = "sessionwire".to_owned(), NAME;
     /// The `client_id` of tokens.
     "client_id" => client_id: String = "sessionwire".to_owned(), NAME;
-    /// Origins whose pages may call and connect, besides the server's own.
+    /// Origins whose pages may call and connect; unless set, the server's own.
     "allowed_origins" => allowed_origins: Vec<Origin> = Vec::new(),
         Kind::Form("a list of origins such as https://app.example.org, without a path");
     /// Proxies whose word about a client's address is believed.

@@ -33,30 +33,33 @@ pub(super) fn asked_by_own_page(headers: &HeaderMap, origins: &AllowedOrigins) -
     same_origin || (headers.contains_key(ORIGIN) && origins.admit(headers))
 }
 
-/// Whether there is an access token, whoever made the browser send it.
-pub(super) fn has_access_token(headers: &HeaderMap) -> bool {
-    cookie(headers, ACCESS).is_some()
+/// What a browser sent of a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent<'a> {
+    /// None.
+    Nothing,
+    /// One, without proof that a page of ours asked.
+    Stray,
+    /// One that counts.
+    Proven(&'a str),
 }
 
-/// The same of a refresh token.
-pub(super) fn has_refresh_token(headers: &HeaderMap) -> bool {
-    cookie(headers, REFRESH).is_some()
+/// The access token.
+pub(super) fn access_token<'a>(headers: &'a HeaderMap, origins: &AllowedOrigins) -> Sent<'a> {
+    sent(headers, ACCESS, origins)
 }
 
-/// The access token, where a page of ours sent it.
-pub(super) fn access_token<'a>(
-    headers: &'a HeaderMap,
-    origins: &AllowedOrigins,
-) -> Option<&'a str> {
-    cookie(headers, ACCESS).filter(|_| asked_by_own_page(headers, origins))
+/// The refresh token.
+pub(super) fn refresh_token<'a>(headers: &'a HeaderMap, origins: &AllowedOrigins) -> Sent<'a> {
+    sent(headers, REFRESH, origins)
 }
 
-/// The refresh token, where a page of ours sent it.
-pub(super) fn refresh_token<'a>(
-    headers: &'a HeaderMap,
-    origins: &AllowedOrigins,
-) -> Option<&'a str> {
-    cookie(headers, REFRESH).filter(|_| asked_by_own_page(headers, origins))
+fn sent<'a>(headers: &'a HeaderMap, name: &str, origins: &AllowedOrigins) -> Sent<'a> {
+    match cookie(headers, name) {
+        None => Sent::Nothing,
+        Some(token) if asked_by_own_page(headers, origins) => Sent::Proven(token),
+        Some(_) => Sent::Stray,
+    }
 }
 
 /// Gives a browser the tokens. The access token outlives its expiry there: an expired one is told apart
@@ -111,7 +114,10 @@ mod tests {
         let mut headers = headers(pairs);
         headers.insert("host", HeaderValue::from_static("app.example"));
         let allowed = AllowedOrigins::new(allowed.iter().map(|&it| it.into()).collect());
-        access_token(&headers, &allowed).map(ToOwned::to_owned)
+        match access_token(&headers, &allowed) {
+            Sent::Proven(token) => Some(token.to_owned()),
+            Sent::Nothing | Sent::Stray => None,
+        }
     }
 
     const SENT: (&str, &str) = ("cookie", "a=b; __Host-sessionwire-access=t0k");

@@ -24,7 +24,7 @@ use crate::domain::id::{DeviceId, SessionId, TakeoverRequestId};
 use crate::domain::secret::{Bearer, Password};
 use crate::domain::text::{NAME_CHARS_MAX, check_line, check_password_size};
 use crate::service::{SignIn, SignInAnswer, SignedIn};
-use crate::transport::cookies;
+use crate::transport::cookies::{self, Sent};
 use crate::transport::status::http_status;
 
 /// A device as its user names it.
@@ -282,31 +282,26 @@ async fn refresh_token(
     _: NoQuery,
     headers: HeaderMap,
     Json(body): Json<RefreshBody>,
-) -> Response {
-    let origins = &rest.settings.allowed_origins;
-    let in_cookie = || cookies::refresh_token(&headers, origins).map(ToOwned::to_owned);
-    let (token, delivery) = match body.refresh_token {
-        Some(token) => (token, Delivery::Body),
-        None => match in_cookie() {
-            Some(token) => (token, Delivery::Cookie),
-            None if cookies::has_refresh_token(&headers) => {
-                return Problem::from(Error::TokenMissing).into_response();
-            }
-            None => return Problem::invalid("`refresh_token` is missing").into_response(),
-        },
+) -> Result<Response, Problem> {
+    let in_cookie = cookies::refresh_token(&headers, &rest.settings.allowed_origins);
+    let (token, delivery) = match (body.refresh_token, in_cookie) {
+        (Some(token), _) => (token, Delivery::Body),
+        (None, Sent::Proven(token)) => (token.to_owned(), Delivery::Cookie),
+        (None, Sent::Stray) => return Err(Error::TokenMissing.into()),
+        (None, Sent::Nothing) => return Err(Problem::invalid("`refresh_token` is missing")),
     };
     let token = Bearer::new(token);
     let refreshed = rest.core.refresh(&token, &context.origin()).await;
-    match (refreshed, delivery) {
-        (Ok(signed_in), _) => delivery.hand_over(signed_in, StatusCode::OK),
-        (Err(error), Delivery::Body) => Problem::from(error).into_response(),
-        (Err(error), Delivery::Cookie) => {
-            let problem = Problem::from(error);
-            if http_status(problem.code()) == StatusCode::UNAUTHORIZED {
-                Leaving(problem).into_response()
-            } else {
-                problem.into_response()
-            }
+    match refreshed.map_err(Problem::from) {
+        Ok(signed_in) => Ok(delivery.hand_over(signed_in, StatusCode::OK)),
+        Err(problem) if delivery == Delivery::Cookie && is_over(&problem) => {
+            Ok(Leaving(problem).into_response())
         }
+        Err(problem) => Err(problem),
     }
+}
+
+/// Whether the session will never be refreshed again.
+fn is_over(problem: &Problem) -> bool {
+    http_status(problem.code()) == StatusCode::UNAUTHORIZED
 }

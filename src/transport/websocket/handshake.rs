@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, header};
 
 use crate::domain::secret::Bearer;
-use crate::transport::cookies;
+use crate::transport::cookies::{self, Sent};
 use crate::transport::origin::AllowedOrigins;
 
 /// What the request for an upgrade said.
@@ -44,12 +44,13 @@ impl Credential {
         if let Some(ticket) = said("ticket=") {
             return Self::Ticket(Bearer::new(ticket.to_owned()));
         }
-        if said("auth=") == Some("message") || !cookies::has_access_token(headers) {
+        if said("auth=") == Some("message") {
             return Self::Later;
         }
         match cookies::access_token(headers, origins) {
-            Some(token) => Self::Token(token.to_owned()),
-            None => Self::StrayCookie,
+            Sent::Nothing => Self::Later,
+            Sent::Stray => Self::StrayCookie,
+            Sent::Proven(token) => Self::Token(token.to_owned()),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::id::ApiKeyId;
 use crate::domain::permission;
 use crate::domain::secret::Bearer;
 use crate::service::{Call, Mode, Power};
-use crate::transport::cookies;
+use crate::transport::cookies::{self, Sent};
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
 use crate::transport::rest::problem::Problem;
@@ -165,8 +165,10 @@ fn token_of<'a>(headers: &'a HeaderMap, rest: &RestState) -> Result<&'a str, Err
     if headers.contains_key(AUTHORIZATION) {
         return bearer(headers);
     }
-    let origins = &rest.settings.allowed_origins;
-    cookies::access_token(headers, origins).ok_or(Error::TokenMissing)
+    match cookies::access_token(headers, &rest.settings.allowed_origins) {
+        Sent::Proven(token) => Ok(token),
+        Sent::Nothing | Sent::Stray => Err(Error::TokenMissing),
+    }
 }
 
 /// The token of `Authorization: Bearer`. Two such headers are none that can be believed.
