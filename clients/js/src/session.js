@@ -17,6 +17,7 @@ import { SignIn } from './sign-in.js';
 import { signOutAtServer } from './sign-out.js';
 import { Link } from './socket.js';
 import { Tokens } from './tokens.js';
+import { Turns } from './turns.js';
 import { watchWaking } from './wake.js';
 
 /** @typedef {import('./types.js').Events} Events */
@@ -78,8 +79,7 @@ export class Session {
       keeper: this.#keeper,
       api: this.#api,
       time,
-      locks: this.#keep.shared ? platform.locks : undefined,
-      lockName: `sessionwire:${namespace}:refresh`,
+      turns: new Turns({ time, locks: platform.locks, name: `sessionwire:${namespace}:refresh`, shared: this.#keep.shared }),
       allows: (obtainedAt) => this.#presence.allowsRefresh(obtainedAt),
     });
     this.#link = new Link({

@@ -13,8 +13,6 @@ import { endedBecause } from './reasons.js';
 
 /** A token this close to its end is not worth using; of one that lives seconds, a tenth of its life. */
 const MARGIN_MS = 2_000;
-/** How long to queue behind other tabs. A lock saves requests; the server's grace makes races harmless. */
-const LOCK_PATIENCE_MS = 5_000;
 
 /**
  * `gone`: the session that the token belonged to is over. `resting`: nobody is there.
@@ -25,8 +23,7 @@ export class Tokens {
   #keeper;
   #api;
   #time;
-  #locks;
-  #lockName;
+  #turns;
   #allows;
   /** @type {{ generation: number, than: string, promise: Promise<Renewal> } | null} */
   #flight = null;
@@ -45,16 +42,14 @@ export class Tokens {
    * @param {import('./keeper.js').Keeper} parts.keeper
    * @param {import('./http.js').Api} parts.api
    * @param {import('./time.js').Time} parts.time
-   * @param {import('./platform.js').Locks | undefined} parts.locks
-   * @param {string} parts.lockName
+   * @param {import('./turns.js').Turns} parts.turns
    * @param {(obtainedAt: number) => boolean} parts.allows Whether a token of this age may be refreshed silently.
    */
-  constructor({ keeper, api, time, locks, lockName, allows }) {
+  constructor({ keeper, api, time, turns, allows }) {
     this.#keeper = keeper;
     this.#api = api;
     this.#time = time;
-    this.#locks = locks;
-    this.#lockName = lockName;
+    this.#turns = turns;
     this.#allows = allows;
   }
 
@@ -133,6 +128,7 @@ export class Tokens {
 
   close() {
     this.#closed = true;
+    this.#turns.close();
     this.#timer?.cancel();
     this.#rightsTimer?.cancel();
   }
@@ -153,7 +149,8 @@ export class Tokens {
    * @returns {Promise<Renewal>}
    */
   #fly(generation, than) {
-    const promise = this.#locked(() => this.#ask(generation, than))
+    const promise = this.#turns
+      .take((alone) => this.#ask(generation, than, alone))
       .catch((cause) => /** @type {Renewal} */ ({ kind: 'failed', error: asError(cause) }))
       .finally(() => {
         if (this.#flight?.promise === promise) this.#flight = null;
@@ -165,13 +162,18 @@ export class Tokens {
   /**
    * @param {number} generation
    * @param {string} than
+   * @param {boolean} alone
    * @returns {Promise<Renewal>}
    */
-  async #ask(generation, than) {
-    await this.#keeper.load();
+  async #ask(generation, than, alone) {
+    let settled = await this.#settled(generation, than);
+    const rotated = this.#keeper.session?.grant;
+    if (!settled && !alone && rotated && rotated.version > 0) {
+      await this.#turns.keepOff(rotated.obtainedAt);
+      settled = await this.#settled(generation, than);
+    }
     const session = this.#keeper.session;
-    if (this.#closed || !session || this.#keeper.generation !== generation) return { kind: 'gone' };
-    if (session.grant.accessToken !== than && this.usable) return { kind: 'done' };
+    if (settled || !session) return settled ?? { kind: 'gone' };
     const { refreshToken } = session.grant;
     const askedAt = this.#time.now();
     try {
@@ -180,6 +182,19 @@ export class Tokens {
     } catch (cause) {
       return this.#refused(generation, refreshToken, asError(cause));
     }
+  }
+
+  /**
+   * What makes a request needless: another tab has made it, or the session is over.
+   * @param {number} generation
+   * @param {string} than
+   * @returns {Promise<Renewal | null>}
+   */
+  async #settled(generation, than) {
+    await this.#keeper.load();
+    const session = this.#keeper.session;
+    if (this.#closed || !session || this.#keeper.generation !== generation) return { kind: 'gone' };
+    return session.grant.accessToken !== than && this.usable ? { kind: 'done' } : null;
   }
 
   /**
@@ -221,30 +236,6 @@ export class Tokens {
     }
     this.#keeper.end(endedBecause(endOf(error)), { byPerson: false });
     return { kind: 'gone' };
-  }
-
-  /**
-   * @template Value
-   * @param {() => Promise<Value>} run
-   * @returns {Promise<Value>}
-   */
-  async #locked(run) {
-    if (!this.#locks) return run();
-    const patience = new AbortController();
-    const timer = this.#time.after(() => patience.abort(), LOCK_PATIENCE_MS);
-    let held = false;
-    try {
-      return await this.#locks.request(this.#lockName, { signal: patience.signal }, () => {
-        held = true;
-        timer.cancel();
-        return run();
-      });
-    } catch (error) {
-      if (held) throw error;
-      return await run();
-    } finally {
-      timer.cancel();
-    }
   }
 }
 

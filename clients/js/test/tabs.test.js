@@ -74,6 +74,38 @@ test('a change of rights reaches every tab, and one fresh token is enough for al
   assert.equal(requests.filter((path) => path === '/v1/token/refresh').length, 1);
 });
 
+test('without locks a tab does not rotate a token again while the request of a slower tab is on its way', async (t) => {
+  const demo = await startDemo(t);
+  const { FakeTime } = await import('./support/time.js');
+  const time = new FakeTime({ now: Date.now() });
+  const storage = sharedStorage();
+  const quick = await signedIn(t, demo.url, demo.users[0], { storage, internals: { time } });
+  let letGo = () => {};
+  const way = new Promise((resolve) => (letGo = resolve));
+  let left = () => {};
+  const underway = new Promise((resolve) => (left = resolve));
+  const slow = open(t, demo.url, {
+    storage,
+    fetch: async (input, init) => {
+      if (!String(input).endsWith('/v1/token/refresh')) return fetch(input, init);
+      left();
+      await way;
+      return fetch(input, init);
+    },
+  });
+  await until(slow, () => slow.state === 'live');
+  const late = slow.refresh();
+  await underway;
+  await quick.refresh();
+  const again = quick.refresh();
+  await Promise.race([again, time.set(5_000)]);
+  letGo();
+  await late;
+  time.pass(5_000);
+  await again;
+  assert.deepEqual([quick.state, slow.state], ['live', 'live']);
+});
+
 test('a lock that is never given delays, but does not stop the refresh', async (t) => {
   const demo = await startDemo(t);
   const { platformOf } = await import('../src/platform.js');
