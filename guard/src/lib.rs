@@ -17,4 +17,4 @@ pub use claims::Claims;
 pub use id::{DeviceId, Seq, SessionId, UserId};
 pub use keys::{Algorithm, KeyError, KeySet, Rejection, VerificationKey};
 pub use reason::Reason;
-pub use revocation::{Change, Note, RevocationIndex, Verdict};
+pub use revocation::{Change, ChangeKind, Note, RevocationIndex, Verdict};

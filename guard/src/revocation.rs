@@ -47,6 +47,42 @@ pub enum Change {
     },
 }
 
+macro_rules! kinds {
+    ($($variant:ident = $name:literal;)*) => {
+        /// The kinds of changes, without what they are about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the variants of `Change` say it")]
+        pub enum ChangeKind {
+            $($variant,)*
+        }
+
+        impl ChangeKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+
+        impl Change {
+            /// Which kind it is.
+            pub fn kind(&self) -> ChangeKind {
+                match self { $(Self::$variant { .. } => ChangeKind::$variant,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    SessionEnded = "session_ended";
+    UserEnded = "user_ended";
+    EverybodyEnded = "everybody_ended";
+    UserRightsChanged = "user_rights_changed";
+    GroupRightsChanged = "group_rights_changed";
+}
+
 /// One entry of an index, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {

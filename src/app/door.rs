@@ -1,5 +1,5 @@
-//! Where connections come in: how many may be open that are no sockets, in all and from one address, and
-//! how long a request's head may take. Sockets are counted by the node. It may not know what is served.
+//! Where connections come in: how many may be open that are no sockets, in all and from one address, how
+//! long a request's head may take, and how long an answer may lie unread. Sockets are counted by the node. It may not know what is served.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +23,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
+use super::patience::Patient;
+
 /// After a failure to accept: most often there are too many open files, and some are closed meanwhile.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
@@ -37,6 +39,8 @@ pub(super) struct Bounds {
     pub(super) trusted_proxies: Vec<IpNet>,
     /// How long the head of a request may take, and an idle connection wait for its next one.
     pub(super) head_timeout: Duration,
+    /// How long a peer may read nothing of what waits for it.
+    pub(super) write_timeout: Duration,
 }
 
 /// Serves until `stop`, then finishes the requests under way.
@@ -46,7 +50,7 @@ pub(super) async fn serve(
     bounds: Bounds,
     stop: impl Future<Output = ()>,
 ) {
-    let head_timeout = bounds.head_timeout;
+    let (head_timeout, write_timeout) = (bounds.head_timeout, bounds.write_timeout);
     let places = Arc::new(Places::new(bounds));
     let (open, closing) = watch::channel(());
     tokio::pin!(stop);
@@ -70,6 +74,7 @@ pub(super) async fn serve(
                 peer,
                 place,
                 head_timeout,
+                write_timeout,
                 closing: closing.clone(),
             };
             tokio::spawn(visit.serve(router.clone()));
@@ -86,6 +91,7 @@ struct Visit {
     peer: SocketAddr,
     place: Place,
     head_timeout: Duration,
+    write_timeout: Duration,
     closing: watch::Receiver<()>,
 }
 
@@ -100,7 +106,7 @@ impl Visit {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
-            .serve_connection(io(self.stream), service)
+            .serve_connection(io(self.stream, self.write_timeout), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {
@@ -130,10 +136,10 @@ impl Visit {
 }
 
 /// Small messages leave at once: waiting for more to send costs their reader 40 ms.
-fn io(stream: TcpStream) -> TokioIo<TcpStream> {
+fn io(stream: TcpStream, patience: Duration) -> TokioIo<Patient<TcpStream>> {
     // A socket that refuses it is only slower.
     drop(stream.set_nodelay(true));
-    TokioIo::new(stream)
+    TokioIo::new(Patient::new(stream, patience))
 }
 
 fn service_for(
@@ -224,6 +230,7 @@ mod tests {
             per_address,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             head_timeout: Duration::from_secs(1),
+            write_timeout: Duration::from_secs(1),
         }))
     }
 

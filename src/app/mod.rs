@@ -1,6 +1,7 @@
 //! The wiring: the only place that puts floors together, and the only one that reads the settings.
 
 mod door;
+mod patience;
 pub mod system;
 
 use std::future::Future;
@@ -161,6 +162,8 @@ impl App {
                 per_address: config.max_http_connections_per_address,
                 trusted_proxies: config.trusted_proxies.clone(),
                 head_timeout: config.head_timeout,
+                // A socket's own patience ends first, and says so.
+                write_timeout: config.write_timeout * 2,
             },
             drain: config.drain,
             tasks,

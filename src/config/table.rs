@@ -143,7 +143,8 @@ settings! {
     "heartbeat_s" => heartbeat: Duration = Duration::from_mins(1), seconds(1, 3600);
     /// How long a connection may take to say who it is.
     "auth_timeout_s" => auth_timeout: Duration = Duration::from_secs(10), seconds(1, 60);
-    /// How long a client may read nothing of what waits for it before it is closed with 4002.
+    /// How long a client may read nothing of what waits for it before it is closed with 4002; what is no
+    /// socket is cut after twice as long.
     "write_timeout_s" => write_timeout: Duration = Duration::from_secs(10), seconds(1, 120);
     /// Connections in all.
     "max_connections" => max_connections: usize = 15_000, connections(1_000_000);

@@ -76,6 +76,7 @@ impl Event {
             | Self::NoticeSent { .. }
             | Self::ApiKeyCreated { .. }
             | Self::ApiKeyRevoked { .. }
+            | Self::TokenLateUse(_)
             | Self::SigningKeyRotated { .. } => None,
         }
     }
@@ -110,6 +111,7 @@ impl Event {
             | Self::PolicyRemoved { .. }
             | Self::ApiKeyCreated { .. }
             | Self::ApiKeyRevoked { .. }
+            | Self::TokenLateUse(_)
             | Self::SigningKeyRotated { .. }
             | Self::RevokedAll {} => Effect::None,
         }

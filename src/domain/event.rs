@@ -129,6 +129,9 @@ pub enum Event {
     /// An API key is good no more.
     #[serde(rename = "api_key.revoked")]
     ApiKeyRevoked { api_key_id: ApiKeyId },
+    /// A service accepted a token after what ended it, or made it stale, had happened.
+    #[serde(rename = "token.late_use")]
+    TokenLateUse(LateUse),
     /// A new signing key is in use.
     #[serde(rename = "signing_key.rotated")]
     SigningKeyRotated { kid: String },
@@ -166,6 +169,37 @@ pub struct TakeoverRequested {
     #[serde(flatten)]
     pub device: DeviceLabel,
     pub expires_at: Timestamp,
+}
+
+/// See [`Event::TokenLateUse`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields of an event are the words of the design"
+)]
+pub struct LateUse {
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    /// The token's own id.
+    pub jti: uuid::Uuid,
+    /// The position of the change that came before the use.
+    pub change_seq: Seq,
+    pub verdict: LateVerdict,
+    /// What it was used for, in the service's words.
+    pub what: String,
+    pub count: u32,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
+/// What the service would have said, had it known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateVerdict {
+    /// The session has ended.
+    SessionEnded,
+    /// The token's rights are out of date.
+    TokenStale,
 }
 
 /// Whose policy an event is about.
@@ -228,7 +262,8 @@ impl Event {
                 ("group", Some(group_id.to_string()))
             }
             Self::SessionStarted { session_id, .. }
-            | Self::SessionEnded(SessionEnded { session_id, .. }) => {
+            | Self::SessionEnded(SessionEnded { session_id, .. })
+            | Self::TokenLateUse(LateUse { session_id, .. }) => {
                 ("session", Some(session_id.to_string()))
             }
             Self::TakeoverRequested(TakeoverRequested { request_id, .. })
@@ -261,6 +296,7 @@ impl Event {
             | Self::MembershipRemoved { user_id, .. }
             | Self::SessionStarted { user_id, .. }
             | Self::SessionEnded(SessionEnded { user_id, .. })
+            | Self::TokenLateUse(LateUse { user_id, .. })
             | Self::DeviceRevoked { user_id, .. }
             | Self::TakeoverRequested(TakeoverRequested { user_id, .. })
             | Self::TakeoverAnswered { user_id, .. }

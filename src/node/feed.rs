@@ -11,58 +11,65 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::Node;
-use super::gate::keep_until;
+use super::recent::{Covered, Happened};
 use crate::domain::error::Error;
 use crate::domain::id::Seq;
 use crate::domain::receipt::GuardsReached;
 
-/// Events that one piece covers at most.
+/// Events of one read of the log.
 const PAGE: u32 = 1000;
+/// How long a snapshot is handed out: what came after it follows as changes.
+const SNAPSHOT_SHARED: Duration = Duration::from_secs(1);
 
-/// A piece of the feed: every change of the index after one position, up to another.
-#[derive(Clone, Debug)]
-pub struct Covered {
-    /// After this position.
-    pub after: Seq,
-    /// Up to this one.
-    pub upto: Seq,
-    /// What changed; most events change nothing for tokens.
+/// The index as it was at a position.
+#[derive(Debug)]
+pub struct IndexSnapshot {
+    /// The position.
+    pub position: Seq,
+    /// Everything that it held, in no order.
     pub notes: Vec<Note>,
 }
 
 impl Node {
-    /// The index as it is now, and its position.
-    pub fn feed_snapshot(&self) -> (Seq, Vec<Note>) {
-        self.inner.gate.snapshot()
+    /// The index as it was a moment ago. Those who ask at about the same time share a copy.
+    pub fn feed_snapshot(&self) -> Arc<IndexSnapshot> {
+        let now = self.inner.clock.uptime();
+        let mut shared = self.inner.readers.snapshot.lock();
+        match shared.as_ref() {
+            Some((taken, snapshot)) if now.saturating_sub(*taken) < SNAPSHOT_SHARED => {
+                Arc::clone(snapshot)
+            }
+            Some(_) | None => {
+                let (position, notes) = self.inner.gate.snapshot();
+                let snapshot = Arc::new(IndexSnapshot { position, notes });
+                *shared = Some((now, Arc::clone(&snapshot)));
+                snapshot
+            }
+        }
     }
 
     /// What changed after a position, as far as this node has applied it.
     pub async fn changes_after(&self, after: Seq) -> Result<Covered, Error> {
-        let head = self.head();
-        if head <= after {
-            return Ok(Covered {
-                after,
-                upto: after,
-                notes: Vec::new(),
-            });
+        if let Some(covered) = self.inner.gate.changes_after(after) {
+            return Ok(covered);
         }
+        let head = self.head();
         let mut entries = self.inner.source.entries_after(after, PAGE).await?;
         entries.retain(|entry| entry.seq <= head);
-        let mut upto = after;
         let now = self.inner.clock.now();
-        let mut notes = Vec::new();
+        let mut upto = after;
         for entry in &entries {
             if entry.seq != upto.next() {
                 return Err(Error::internal(format!("the log has a gap after {upto}")));
             }
             upto = entry.seq;
-            notes.extend(entry.event.changes().map(|change| Note {
-                seq: entry.seq,
-                keep_until: keep_until(entry, now),
-                change,
-            }));
         }
-        Ok(Covered { after, upto, notes })
+        let happened = entries.iter().filter_map(|entry| Happened::of(entry, now));
+        Ok(Covered {
+            after,
+            upto,
+            changes: happened.collect(),
+        })
     }
 
     /// Takes in a service that follows the feed.
@@ -73,6 +80,11 @@ impl Node {
             readers: Arc::clone(&self.inner.readers),
             id,
         }
+    }
+
+    /// Whether a service of this name follows here.
+    pub fn follows_feed(&self, reader: Uuid) -> bool {
+        self.inner.readers.positions.lock().contains_key(&reader)
     }
 
     /// A service says how far it has come. Returns whether it follows here.
@@ -94,6 +106,8 @@ impl Node {
 pub(super) struct Readers {
     positions: Mutex<HashMap<Uuid, Option<Seq>>>,
     moved: Notify,
+    /// The last snapshot that somebody asked for, and when, by uptime.
+    snapshot: Mutex<Option<(Duration, Arc<IndexSnapshot>)>>,
 }
 
 impl Readers {

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use sessionwire_guard::{Claims, KeySet, Note, Rejection, RevocationIndex, Verdict};
 use tokio::sync::{Notify, watch};
 
+use super::recent::{Covered, Recent};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
@@ -23,6 +24,7 @@ pub(super) struct Gate {
     clock: Arc<dyn Clock>,
     keys: RwLock<Option<KeySet>>,
     index: RwLock<RevocationIndex>,
+    recent: RwLock<Recent>,
     lease: Duration,
     /// Until when, by uptime in milliseconds, this node knows enough to decide; 0: not yet.
     ready_until: AtomicU64,
@@ -41,6 +43,7 @@ impl Gate {
             clock,
             keys: RwLock::new(None),
             index: RwLock::default(),
+            recent: RwLock::default(),
             lease,
             ready_until: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
@@ -133,6 +136,7 @@ impl Gate {
     /// Begins anew after this position.
     pub(super) fn restart_at(&self, position: Seq) {
         *self.index.write() = RevocationIndex::at(position);
+        *self.recent.write() = Recent::at(position);
     }
 
     /// Applies events that follow on the last one.
@@ -142,6 +146,13 @@ impl Gate {
         for entry in entries {
             index.apply(entry.seq, entry.event.changes(), keep_until(entry, now));
         }
+        drop(index);
+        self.recent.write().extend(entries, now);
+    }
+
+    /// What changed after a position; `None` where that is no longer at hand.
+    pub(super) fn changes_after(&self, after: Seq) -> Option<Covered> {
+        self.recent.read().after(after)
     }
 
     /// The index as it is now: its position and its notes.

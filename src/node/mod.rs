@@ -22,6 +22,7 @@ mod line;
 mod mailbox;
 mod presence;
 mod pulse;
+mod recent;
 mod source;
 mod standing;
 #[cfg(test)]
@@ -48,12 +49,13 @@ use crate::domain::receipt::{ConnectionsReached, GuardsReached};
 pub use arrival::Refused;
 pub use connection::{Intent, Output};
 pub use delivery::{Outcome, Ticket};
-pub use feed::{Covered, FeedReader};
+pub use feed::{FeedReader, IndexSnapshot};
 pub use frame::Frame;
 pub use limits::Pass;
 pub use line::{Line, Visitor};
 pub use presence::Present;
 pub use pulse::{Pulse, TellTimes};
+pub use recent::{Covered, Happened};
 pub use source::{Read, Source};
 
 use connection::Timing;

@@ -7,6 +7,7 @@ mod device;
 mod group;
 mod idempotency;
 mod key;
+mod late_use;
 mod limits;
 mod membership;
 mod notice;
@@ -25,6 +26,7 @@ mod view;
 
 pub use group::{GroupPatch, NewGroup};
 pub use idempotency::{IdempotencyTicket, Idempotent};
+pub use late_use::LATE_USES_MAX;
 pub use limits::FailureLimits;
 pub use notice::NoticeTarget;
 pub use outcome::{Call, Change, Done, Effect, Mode, Power, Reach};

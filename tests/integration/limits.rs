@@ -128,3 +128,19 @@ async fn connections_that_are_no_sockets_have_a_bound_of_their_own() {
     let me = server.get("/v1/me", &who.access_token).await;
     assert_eq!(me.status, 200);
 }
+
+#[tokio::test]
+async fn answers_that_nobody_reads_are_given_up() {
+    let server = Server::start_with(&[("WRITE_TIMEOUT_S", "1")]).await;
+    let mut deaf = connected(&server).await;
+    let asking = async {
+        let request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        while tokio::io::AsyncWriteExt::write_all(&mut deaf, request)
+            .await
+            .is_ok()
+        {}
+    };
+    let cut = tokio::time::timeout(std::time::Duration::from_secs(30), asking).await;
+    assert!(cut.is_ok(), "still connected");
+    assert_eq!(server.get("/v1/users", &server.key).await.status, 200);
+}

@@ -13,6 +13,8 @@ mod drain;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod interleavings;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use axum::extract::State;
 use axum::response::Sse;
-use axum::response::sse::Event as Message;
+use axum::response::sse::Event;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::Stream;
@@ -19,8 +19,7 @@ use super::RestState;
 use super::events::EventBody;
 use super::extract::{AdminCredential, Query};
 use super::problem::Problem;
-use super::stream::{Tail, message, resumed_at, stream};
-use crate::domain::error::Error;
+use super::stream::{Message, Open, Tail, events, resumed_at};
 use crate::domain::id::{Seq, UserId};
 use crate::node::Pulse;
 use crate::service::EventQuery;
@@ -103,14 +102,14 @@ async fn stream_events(
     AdminCredential(credential): AdminCredential,
     Query(query): Query<StreamQuery>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let after = resumed_at(&headers, query.after)?;
     let tail = Events {
         after: after.unwrap_or_else(|| rest.node.head()),
         query,
     };
     let place = rest.event_streams.take()?;
-    Ok(stream(rest, place, credential, tail))
+    Ok(events(Open::new(rest, place, credential, tail)))
 }
 
 /// A reader on its way through the log.
@@ -132,7 +131,7 @@ impl Tail for Events {
         async move {
             let mut messages = self.read_on(rest).await?;
             if beat {
-                messages.extend(message("node", &PulseBody::from(rest.node.pulse())));
+                messages.push(Message::new("node", &PulseBody::from(rest.node.pulse()))?);
             }
             Ok(messages)
         }
@@ -149,16 +148,14 @@ impl Events {
             user_id: self.query.user_id,
             limit: PAGE,
         };
-        let (events, more) = rest.core.list_events(query).await?;
+        let (found, more) = rest.core.list_events(query).await?;
         // Where the filter left nothing to send, everything up to the head has been looked at.
-        let last = events.last().map(|event| event.entry.seq);
+        let last = found.last().map(|event| event.entry.seq);
         self.after = more.unwrap_or(self.after.max(head).max(last.unwrap_or(head)));
-        let mut messages = Vec::with_capacity(events.len() + 1);
-        for event in events {
+        let mut messages = Vec::with_capacity(found.len() + 1);
+        for event in found {
             let seq = event.entry.seq;
-            let message = Message::default().id(seq.0.to_string());
-            let body = EventBody::of(event)?;
-            messages.push(message.json_data(body).map_err(Error::internal)?);
+            messages.push(Message::nameless(&EventBody::of(event)?)?.at(seq));
         }
         Ok(messages)
     }

@@ -1,30 +1,29 @@
-//! The feed for services: `/v1/feed`, as `docs/feed.md` writes it down. It may not know what services
-//! do with it.
+//! The feed for services: `/v1/feed`, as `docs/feed.md` writes it down, over server-sent events or a
+//! WebSocket. It may not know what services do with it.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Sse;
-use axum::response::sse::Event as Message;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use futures::stream::Stream;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
-use sessionwire_guard::{Change, Note};
-use utoipa::ToSchema;
+use sessionwire_guard::{Change, ChangeKind, Note};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::RestState;
-use super::extract::{FeedCredential, Json, NoQuery, Query};
+use super::extract::{FeedCredential, Query};
+use super::feed_socket;
 use super::problem::Problem;
-use super::stream::{BEAT, Tail, message, resumed_at, stream};
-use crate::domain::error::Error;
+use super::stream::{BEAT, Message, Open, Tail, events, resumed_at};
+use crate::domain::clock::Timestamp;
 use crate::domain::id::Seq;
-use crate::node::{Covered, FeedReader};
+use crate::node::{Covered, FeedReader, Happened, IndexSnapshot};
 
 /// Entries of one piece of a snapshot.
 const PIECE: usize = 1000;
@@ -61,52 +60,81 @@ struct Stretch<'a> {
 struct NoteBody<'a> {
     seq: Seq,
     keep_until: i64,
+    /// How long ago it happened; nobody's clock but the server's is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
     #[serde(flatten)]
     change: &'a Change,
 }
 
-impl<'a> From<&'a Note> for NoteBody<'a> {
-    fn from(note: &'a Note) -> Self {
+impl<'a> NoteBody<'a> {
+    fn of(note: &'a Note) -> Self {
         Self {
             seq: note.seq,
             // Rounded up: what is kept a little longer harms nobody.
             keep_until: note.keep_until.div_euclid(1000).saturating_add(1),
+            age_ms: None,
             change: &note.change,
+        }
+    }
+
+    fn aged(happened: &'a Happened, now: Timestamp) -> Self {
+        let age = now.since(happened.at).as_millis();
+        Self {
+            age_ms: Some(u64::try_from(age).unwrap_or(u64::MAX)),
+            ..Self::of(&happened.note)
         }
     }
 }
 
-/// Where to begin.
+/// Where to begin, and with what.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct FeedQuery {
     /// After this position; with a snapshot where it is left out. `Last-Event-ID` goes before it.
     after: Option<u64>,
+    /// Changes of these kinds only, with commas between: `session_ended,user_ended`. Positions go on all
+    /// the same.
+    kinds: Option<String>,
 }
 
-/// How far a service has come.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Acknowledgement {
-    /// From the message `hello`.
-    reader: Uuid,
-    /// Everything up to this position has been applied.
-    #[schema(value_type = u64)]
-    seq: Seq,
+/// Which changes a service wants.
+enum Wanted {
+    All,
+    Only(Vec<ChangeKind>),
+}
+
+impl Wanted {
+    fn read(kinds: Option<&str>) -> Result<Self, Problem> {
+        let Some(kinds) = kinds else {
+            return Ok(Self::All);
+        };
+        let named = |name: &str| ChangeKind::ALL.iter().find(|kind| kind.as_str() == name);
+        let kinds: Option<Vec<_>> = kinds.split(',').map(|name| named(name).copied()).collect();
+        kinds.map(Self::Only).ok_or_else(|| {
+            let known: Vec<_> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            Problem::invalid(format!("`kinds` knows {}", known.join(", ")))
+        })
+    }
+
+    fn holds(&self, change: &Change) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(kinds) => kinds.contains(&change.kind()),
+        }
+    }
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
-    OpenApiRouter::new()
-        .routes(routes!(follow_feed))
-        .routes(routes!(acknowledge))
+    OpenApiRouter::new().routes(routes!(follow_feed))
 }
 
 /// Follow what revokes tokens
 ///
-/// Server-sent events: `hello`, `snapshot` (in pieces) unless it goes on after a position, then `changes`,
-/// at least once a second; `reset` before a snapshot where it could not go on. Written down in
-/// `docs/feed.md`.
+/// Server-sent events, or with `Upgrade: websocket` frames: `hello`, `snapshot` (in pieces) unless it goes on
+/// after a position, then `changes`, at least once a second; `reset` before a snapshot where it could not go
+/// on. Written down in `docs/feed.md`.
 #[utoipa::path(get, path = "/v1/feed", params(FeedQuery),
     responses((status = 200, description = "The feed from there on", body = String, content_type = "text/event-stream")))]
 async fn follow_feed(
@@ -114,31 +142,21 @@ async fn follow_feed(
     FeedCredential(credential): FeedCredential,
     Query(query): Query<FeedQuery>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
     let after = resumed_at(&headers, query.after)?;
+    let wanted = Wanted::read(query.kinds.as_deref())?;
     let place = rest.feeds.take()?;
-    let tail = Feed::begin(&rest, after);
-    Ok(stream(rest, place, credential, tail))
-}
-
-/// Say how far the feed has been applied
-///
-/// Receipts then count this service among those that follow and have applied a change.
-#[utoipa::path(post, path = "/v1/feed/acks", request_body = Acknowledgement,
-    responses((status = 204, description = "Noted")))]
-async fn acknowledge(
-    State(rest): State<RestState>,
-    _: FeedCredential,
-    _: NoQuery,
-    Json(ack): Json<Acknowledgement>,
-) -> Result<StatusCode, Problem> {
-    if ack.seq > rest.node.head() {
-        return Err(Problem::invalid("`seq` lies ahead of the log"));
-    }
-    if rest.node.acknowledge(ack.reader, ack.seq) {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Error::NotFound("reader").into())
+    let reader = rest.node.follow_feed();
+    let reader_id = reader.id();
+    let feed = Feed::begin(&rest, reader, after, wanted)?;
+    let open = Open::new(rest.clone(), place, credential, feed);
+    match upgrade {
+        Ok(upgrade) => Ok(feed_socket::answer(upgrade, rest.node, reader_id, open)),
+        Err(rejection) if headers.contains_key(header::UPGRADE) => {
+            Err(Problem::invalid(rejection.body_text()))
+        }
+        Err(_) => Ok(events(open).into_response()),
     }
 }
 
@@ -146,62 +164,84 @@ async fn acknowledge(
 struct Feed {
     /// Counts as a follower for as long as the feed is open.
     _reader: FeedReader,
+    wanted: Wanted,
     after: Seq,
-    /// What of a snapshot has yet to be sent.
-    snapshot: Option<VecDeque<Note>>,
+    /// A snapshot that has yet to be sent, from this entry on.
+    snapshot: Option<(Arc<IndexSnapshot>, usize)>,
     greeting: Vec<Message>,
 }
 
 impl Feed {
-    fn begin(rest: &RestState, after: Option<Seq>) -> Self {
-        let (reader, head) = (rest.node.follow_feed(), rest.node.head());
+    fn begin(
+        rest: &RestState,
+        reader: FeedReader,
+        after: Option<Seq>,
+        wanted: Wanted,
+    ) -> Result<Self, Problem> {
+        let head = rest.node.head();
         let hello = Hello {
             reader: reader.id(),
             head,
             heartbeat_ms: u64::try_from(BEAT.as_millis()).unwrap_or(u64::MAX),
         };
-        let mut greeting = Vec::from_iter(message("hello", &hello));
+        let mut greeting = vec![Message::new("hello", &hello)?];
         let goes_on = after.filter(|after| *after <= head && head.0 - after.0 <= BEHIND_MAX);
         if let Some(after) = goes_on {
-            return Self {
+            return Ok(Self {
                 _reader: reader,
+                wanted,
                 after,
                 snapshot: None,
                 greeting,
-            };
+            });
         }
         if after.is_some() {
-            greeting.extend(message("reset", &serde_json::json!({})));
+            greeting.push(Message::new("reset", &serde_json::json!({}))?);
         }
-        let (position, notes) = rest.node.feed_snapshot();
-        Self {
+        let snapshot = rest.node.feed_snapshot();
+        Ok(Self {
             _reader: reader,
-            after: position,
-            snapshot: Some(notes.into()),
+            wanted,
+            after: snapshot.position,
+            snapshot: Some((snapshot, 0)),
             greeting,
-        }
+        })
     }
 
     /// The next piece of the snapshot, if there is any left.
     fn next_piece(&mut self) -> Result<Option<Message>, Problem> {
-        let Some(notes) = &mut self.snapshot else {
+        let Some((snapshot, first)) = self.snapshot.take() else {
             return Ok(None);
         };
-        let piece: Vec<Note> = notes.drain(..notes.len().min(PIECE)).collect();
-        let more = !notes.is_empty();
+        let last = snapshot.notes.len().min(first + PIECE);
+        let piece = snapshot.notes.get(first..last).unwrap_or_default();
+        let wanted = piece.iter().filter(|note| self.wanted.holds(&note.change));
+        let more = last < snapshot.notes.len();
         let body = Snapshot {
             seq: self.after,
-            changes: piece.iter().map(NoteBody::from).collect(),
+            changes: wanted.map(NoteBody::of).collect(),
             more,
         };
-        let mut message = Message::default().event("snapshot");
-        if !more {
-            // Who has the last piece has the position.
-            message = message.id(self.after.0.to_string());
-            self.snapshot = None;
+        let message = Message::new("snapshot", &body)?;
+        if more {
+            self.snapshot = Some((snapshot, last));
+            return Ok(Some(message));
         }
-        let message = message.json_data(body).map_err(Error::internal)?;
-        Ok(Some(message))
+        // Who has the last piece has the position.
+        Ok(Some(message.at(self.after)))
+    }
+
+    fn changes(&self, covered: &Covered, rest: &RestState) -> Result<Message, Problem> {
+        let now = rest.clock.now();
+        let wanted = covered.changes.iter();
+        let wanted = wanted.filter(|it| self.wanted.holds(&it.note.change));
+        let body = Stretch {
+            after: covered.after,
+            seq: covered.upto,
+            head: rest.node.head().max(covered.upto),
+            changes: wanted.map(|it| NoteBody::aged(it, now)).collect(),
+        };
+        Ok(Message::new("changes", &body)?.at(covered.upto))
     }
 }
 
@@ -227,7 +267,7 @@ impl Tail for Feed {
             }
             let covered = rest.node.changes_after(self.after).await?;
             if beat || covered.upto > covered.after {
-                messages.push(changes(&covered, rest.node.head())?);
+                messages.push(self.changes(&covered, rest)?);
                 self.after = covered.upto;
             }
             Ok(messages)
@@ -236,14 +276,20 @@ impl Tail for Feed {
     }
 }
 
-fn changes(covered: &Covered, head: Seq) -> Result<Message, Problem> {
-    let body = Stretch {
-        after: covered.after,
-        seq: covered.upto,
-        head,
-        changes: covered.notes.iter().map(NoteBody::from).collect(),
-    };
-    let message = Message::default().event("changes");
-    let message = message.id(covered.upto.0.to_string()).json_data(body);
-    Ok(message.map_err(Error::internal)?)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_those_of_the_changes() {
+        let all: Vec<_> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert!(matches!(
+            Wanted::read(Some(&all.join(","))),
+            Ok(Wanted::Only(kinds)) if kinds == ChangeKind::ALL
+        ));
+        assert!(matches!(Wanted::read(None), Ok(Wanted::All)));
+        for wrong in ["", "session_ended,", "weather", "session_ended, user_ended"] {
+            assert!(Wanted::read(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
 }

@@ -13,11 +13,14 @@ mod event_stream;
 mod events;
 mod extract;
 mod feed;
+mod feed_reports;
+mod feed_socket;
 #[cfg(test)]
 mod fixture;
 mod groups;
 mod health;
 mod idempotency;
+mod introspect;
 mod me;
 mod members;
 mod notices;

@@ -22,8 +22,9 @@ use super::extract::accept_json;
 use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, once};
 use super::problem::Problem;
 use super::{
-    api_keys, docs, event_stream, events, feed, groups as group_routes, health, me, members,
-    notices, policies, presence, revoke_all, sessions, sign_in, signing_keys, users,
+    api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health,
+    introspect, me, members, notices, policies, presence, revoke_all, sessions, sign_in,
+    signing_keys, users,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -82,7 +83,7 @@ pub(super) enum Answers {
 }
 
 /// All calls, by whom they are for and how they answer.
-pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 6] {
+pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 7] {
     let anyone = sign_in::routes().merge(signing_keys::public_routes());
     let administrators = users::routes()
         .merge(group_routes::routes())
@@ -95,6 +96,7 @@ pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 6] {
         .merge(api_keys::routes())
         .merge(signing_keys::routes())
         .merge(revoke_all::routes());
+    let services = feed_reports::routes().merge(introspect::routes());
     [
         (Audience::Anyone, Answers::Json, anyone),
         (Audience::SignedIn, Answers::Json, me::routes()),
@@ -105,6 +107,7 @@ pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 6] {
             event_stream::routes(),
         ),
         (Audience::Services, Answers::Stream, feed::routes()),
+        (Audience::Services, Answers::Json, services),
         (Audience::Operators, Answers::Json, health::routes()),
     ]
 }

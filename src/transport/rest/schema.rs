@@ -32,6 +32,13 @@ pub(super) fn reason() -> Object {
     )
 }
 
+pub(super) fn late_verdict() -> Object {
+    words(
+        "What the service would have said, had it known.",
+        ["session_ended", "token_stale"],
+    )
+}
+
 pub(super) fn platform() -> Object {
     words(
         "What kind of thing the device is.",

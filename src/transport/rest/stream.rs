@@ -1,8 +1,8 @@
-//! Answers that go on: server-sent events that look again when the node has moved, or after a beat. It
-//! may not know what is sent.
+//! Answers that go on: they look again when the node has moved, or after a beat. It may not know what is
+//! sent, nor over what.
 //!
-//! A stream asks for what it has not sent, so a slow reader holds up nobody and misses nothing; before
-//! each look the credential is checked as if it were a new request.
+//! A stream asks for what it has not sent, so a slow reader holds up nobody and misses nothing; at each
+//! beat the credential is checked as if it were a new request.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Sse;
-use axum::response::sse::Event as Message;
+use axum::response::sse;
 use futures::future::BoxFuture;
 use futures::stream::{Stream, unfold};
 use http::HeaderMap;
@@ -28,6 +28,62 @@ use crate::domain::id::Seq;
 pub(super) const BEAT: Duration = Duration::from_secs(1);
 /// When somebody who was refused for want of a place may ask again, in seconds.
 const FULL_RETRY_AFTER_S: u64 = 5;
+
+/// A message of a stream.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    /// What it is; none where a stream has only one kind that matters.
+    name: Option<&'static str>,
+    /// The position that its reader has with it.
+    id: Option<Seq>,
+    /// JSON.
+    data: String,
+}
+
+impl Message {
+    /// A message of this name. What can't be written as JSON is the server's fault.
+    pub(super) fn new(name: &'static str, body: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self {
+            name: Some(name),
+            ..Self::nameless(body)?
+        })
+    }
+
+    /// A message of the kind that the stream is about.
+    pub(super) fn nameless(body: &impl Serialize) -> Result<Self, Problem> {
+        let data = serde_json::to_string(body).map_err(Error::internal)?;
+        let (name, id) = (None, None);
+        Ok(Self { name, id, data })
+    }
+
+    /// The same, with which its reader has come to a position.
+    pub(super) fn at(self, position: Seq) -> Self {
+        Self {
+            id: Some(position),
+            ..self
+        }
+    }
+
+    /// As a server-sent event.
+    fn into_event(self) -> sse::Event {
+        let mut event = sse::Event::default();
+        if let Some(name) = self.name {
+            event = event.event(name);
+        }
+        if let Some(id) = self.id {
+            event = event.id(id.0.to_string());
+        }
+        event.data(self.data)
+    }
+
+    /// As the text of a frame: the same three members as one object.
+    pub(super) fn into_text(self) -> String {
+        let name = self.name.unwrap_or("message");
+        let id = self.id.map(|id| format!(r#""id":{id},"#));
+        let (id, data) = (id.unwrap_or_default(), self.data);
+        format!(r#"{{"event":"{name}",{id}"data":{data}}}"#)
+    }
+}
 
 /// What a stream sends.
 pub(super) trait Tail: Send + 'static {
@@ -65,29 +121,8 @@ impl Places {
 /// The place of one stream; given back when dropped.
 pub(super) struct Place(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
 
-/// Begins a stream.
-pub(super) fn stream(
-    rest: RestState,
-    place: Place,
-    credential: Credential,
-    tail: impl Tail,
-) -> Sse<impl Stream<Item = Result<Message, Infallible>>> {
-    let open = Open {
-        _place: place,
-        rest,
-        credential,
-        tail,
-        next_beat: Instant::now(),
-        ready: VecDeque::new(),
-        over: false,
-    };
-    Sse::new(unfold(open, async |mut open| {
-        let message = open.next().await?;
-        Some((Ok(message), open))
-    }))
-}
-
-struct Open<T> {
+/// A stream that is open.
+pub(super) struct Open<T> {
     rest: RestState,
     credential: Credential,
     tail: T,
@@ -97,9 +132,32 @@ struct Open<T> {
     _place: Place,
 }
 
+/// Answers with server-sent events.
+pub(super) fn events<T: Tail>(
+    open: Open<T>,
+) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+    Sse::new(unfold(open, async |mut open| {
+        let message = open.next().await?;
+        Some((Ok(message.into_event()), open))
+    }))
+}
+
 impl<T: Tail> Open<T> {
+    /// Begins a stream.
+    pub(super) fn new(rest: RestState, place: Place, credential: Credential, tail: T) -> Self {
+        Self {
+            _place: place,
+            rest,
+            credential,
+            tail,
+            next_beat: Instant::now(),
+            ready: VecDeque::new(),
+            over: false,
+        }
+    }
+
     /// The next message; `None` at the end.
-    async fn next(&mut self) -> Option<Message> {
+    pub(super) async fn next(&mut self) -> Option<Message> {
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Some(message);
@@ -110,7 +168,7 @@ impl<T: Tail> Open<T> {
             if let Err(problem) = self.look().await {
                 self.over = true;
                 let body = problem.body(self.credential.request_id());
-                self.ready.extend(message("problem", &body));
+                self.ready.extend(Message::new("problem", &body));
             }
         }
     }
@@ -120,22 +178,19 @@ impl<T: Tail> Open<T> {
         let moved = self.rest.node.until_past(self.tail.position());
         // Nothing to do on either: what there is to send is looked up below.
         let _ = tokio::time::timeout_at(self.next_beat, moved).await;
-        self.credential.check(&self.rest).await?;
         if !self.rest.node.is_ready() {
             return Err(Error::CannotDecide.into());
         }
         let beat = Instant::now() >= self.next_beat;
         if beat {
-            self.next_beat = Instant::now() + BEAT;
+            self.credential.check(&self.rest).await?;
         }
         self.ready.extend(self.tail.look(&self.rest, beat).await?);
+        if beat {
+            self.next_beat = Instant::now() + BEAT;
+        }
         Ok(())
     }
-}
-
-/// A message with a name. What can't be written as JSON is left out: these bodies can.
-pub(super) fn message(name: &str, body: &impl Serialize) -> Option<Message> {
-    Message::default().event(name).json_data(body).ok()
 }
 
 /// Where a reader was when it lost the stream: the header `Last-Event-ID`, else what the query says.

@@ -45,49 +45,6 @@ pub(in crate::transport::rest) struct Admin(Caller);
 /// An administrator, or a key with the scope `sessions`.
 pub(in crate::transport::rest) struct Scoped(Caller);
 
-/// A credential for an answer that outlasts its check: it is checked again and again.
-pub(in crate::transport::rest) struct Credential {
-    token: Bearer,
-    suffices: fn(&Identity) -> bool,
-    context: Context,
-}
-
-/// An administrator's.
-pub(in crate::transport::rest) struct AdminCredential(pub(in crate::transport::rest) Credential);
-
-/// Of a key with the scope `feed`, or an administrator's.
-pub(in crate::transport::rest) struct FeedCredential(pub(in crate::transport::rest) Credential);
-
-impl Credential {
-    async fn read(
-        parts: &mut Parts,
-        rest: &RestState,
-        suffices: fn(&Identity) -> bool,
-    ) -> Result<Self, Problem> {
-        let credential = Self {
-            context: Context::from_request_parts(parts, rest).await?,
-            token: Bearer::new(token_of(&parts.headers, rest)?.to_owned()),
-            suffices,
-        };
-        credential.check(rest).await?;
-        Ok(credential)
-    }
-
-    /// Whether it would still be let in.
-    pub(in crate::transport::rest) async fn check(&self, rest: &RestState) -> Result<(), Problem> {
-        let identity = recognise(self.token.expose(), rest).await?;
-        if (self.suffices)(&identity) {
-            Ok(())
-        } else {
-            Err(forbidden())
-        }
-    }
-
-    pub(in crate::transport::rest) fn request_id(&self) -> &str {
-        self.context.request_id()
-    }
-}
-
 struct Caller {
     actor: Actor,
     power: Power,
@@ -110,15 +67,15 @@ impl Identity {
     }
 
     /// Whether it may do everything.
-    fn administers(&self) -> bool {
+    pub(super) fn administers(&self) -> bool {
         matches!(self.power(), Some(Power::Full))
     }
 
-    /// Whether it may follow the feed.
-    fn reads_feed(&self) -> bool {
+    /// Whether it may do what this scope is for.
+    pub(super) fn may(&self, scope: Scope) -> bool {
         match self {
             Self::User(_) => self.administers(),
-            Self::ApiKey(_, scopes) => self.administers() || scopes.contains(&Scope::Feed),
+            Self::ApiKey(_, scopes) => self.administers() || scopes.contains(&scope),
         }
     }
 
@@ -148,7 +105,7 @@ pub(in crate::transport::rest) async fn identify(
 }
 
 /// Whose credential this is.
-async fn recognise(token: &str, rest: &RestState) -> Result<Identity, Problem> {
+pub(super) async fn recognise(token: &str, rest: &RestState) -> Result<Identity, Problem> {
     if token.starts_with(API_KEY_PREFIX) {
         let key = Bearer::new(token.to_owned());
         let key = rest.core.authenticate_api_key(&key).await?;
@@ -161,7 +118,7 @@ async fn recognise(token: &str, rest: &RestState) -> Result<Identity, Problem> {
 }
 
 /// The token of the request: the header's, else the session's cookie.
-fn token_of<'a>(headers: &'a HeaderMap, rest: &RestState) -> Result<&'a str, Error> {
+pub(super) fn token_of<'a>(headers: &'a HeaderMap, rest: &RestState) -> Result<&'a str, Error> {
     if headers.contains_key(AUTHORIZATION) {
         return bearer(headers);
     }
@@ -225,24 +182,6 @@ impl FromRequestParts<RestState> for Admin {
     }
 }
 
-impl FromRequestParts<RestState> for AdminCredential {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
-        let credential = Credential::read(parts, rest, Identity::administers);
-        credential.await.map(Self)
-    }
-}
-
-impl FromRequestParts<RestState> for FeedCredential {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
-        let credential = Credential::read(parts, rest, Identity::reads_feed);
-        credential.await.map(Self)
-    }
-}
-
 impl FromRequestParts<RestState> for Scoped {
     type Rejection = Problem;
 
@@ -271,7 +210,7 @@ impl Caller {
     }
 }
 
-fn forbidden() -> Problem {
+pub(super) fn forbidden() -> Problem {
     Error::Forbidden(
         "this call needs the permission `sessionwire:admin`, or an API key with the scope for it",
     )

@@ -4,14 +4,15 @@
 mod accept;
 mod body;
 mod caller;
+mod form;
 mod path;
 mod query;
+mod service;
 
 pub(super) use accept::accept_json;
 pub(super) use body::{Created, Json, NoBody, OptionalJson, given, object, unread};
-pub(super) use caller::{
-    Admin, AdminCredential, Credential, FeedCredential, Identity, Scoped, SignedInUser,
-    SignedInUserStale, Who, identify,
-};
+pub(super) use caller::{Admin, Identity, Scoped, SignedInUser, SignedInUserStale, Who, identify};
+pub(super) use form::Form;
 pub(super) use path::Id;
 pub(super) use query::{NoQuery, Query, is_dry_run};
+pub(super) use service::{AdminCredential, Credential, FeedCredential, FeedService, VerifyService};

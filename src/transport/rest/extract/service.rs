@@ -1,0 +1,125 @@
+//! Services that check tokens, and answers that outlast the check of who asked. It may not know what they
+//! are sent.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use super::caller::{Identity, Who, forbidden, identify, recognise, token_of};
+use crate::domain::access::{Actor, InitiatingEntity, Scope};
+use crate::domain::secret::Bearer;
+use crate::service::{Call, Mode, Power};
+use crate::transport::rest::RestState;
+use crate::transport::rest::context::Context;
+use crate::transport::rest::problem::Problem;
+
+/// A service that follows the feed, and says something about it.
+pub(in crate::transport::rest) struct FeedService {
+    actor: Actor,
+    context: Context,
+}
+
+/// A service that asks whether a token is good.
+pub(in crate::transport::rest) struct VerifyService;
+
+/// A credential for an answer that outlasts its check: it is checked again and again.
+pub(in crate::transport::rest) struct Credential {
+    token: Bearer,
+    suffices: fn(&Identity) -> bool,
+    context: Context,
+}
+
+/// An administrator's.
+pub(in crate::transport::rest) struct AdminCredential(pub(in crate::transport::rest) Credential);
+
+/// Of a key with the scope `feed`, or an administrator's.
+pub(in crate::transport::rest) struct FeedCredential(pub(in crate::transport::rest) Credential);
+
+impl Credential {
+    async fn read(
+        parts: &mut Parts,
+        rest: &RestState,
+        suffices: fn(&Identity) -> bool,
+    ) -> Result<Self, Problem> {
+        let credential = Self {
+            context: Context::from_request_parts(parts, rest).await?,
+            token: Bearer::new(token_of(&parts.headers, rest)?.to_owned()),
+            suffices,
+        };
+        credential.check(rest).await?;
+        Ok(credential)
+    }
+
+    /// Whether it would still be let in.
+    pub(in crate::transport::rest) async fn check(&self, rest: &RestState) -> Result<(), Problem> {
+        let identity = recognise(self.token.expose(), rest).await?;
+        if (self.suffices)(&identity) {
+            Ok(())
+        } else {
+            Err(forbidden())
+        }
+    }
+
+    pub(in crate::transport::rest) fn request_id(&self) -> &str {
+        self.context.request_id()
+    }
+}
+
+impl FromRequestParts<RestState> for AdminCredential {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let credential = Credential::read(parts, rest, Identity::administers);
+        credential.await.map(Self)
+    }
+}
+
+impl FromRequestParts<RestState> for FeedCredential {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let credential = Credential::read(parts, rest, |identity| identity.may(Scope::Feed));
+        credential.await.map(Self)
+    }
+}
+
+impl FromRequestParts<RestState> for FeedService {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        let context = Context::from_request_parts(parts, rest).await?;
+        let actor = with_scope(parts, rest, Scope::Feed).await?.actor();
+        Ok(Self { actor, context })
+    }
+}
+
+impl FromRequestParts<RestState> for VerifyService {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        with_scope(parts, rest, Scope::Verify).await?;
+        Ok(Self)
+    }
+}
+
+async fn with_scope(
+    parts: &mut Parts,
+    rest: &RestState,
+    scope: Scope,
+) -> Result<Identity, Problem> {
+    let identity = identify(parts, rest).await?;
+    if identity.may(scope) {
+        Ok(identity)
+    } else {
+        Err(forbidden())
+    }
+}
+
+impl Who for FeedService {
+    fn call(&self, mode: Mode) -> Call {
+        Call {
+            cause: self.context.cause(self.actor, InitiatingEntity::Admin),
+            mode,
+            power: Power::SparesAdministrators,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Token introspection (RFC 7662): a service asks whether a token is good. It may not know what for.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use sessionwire_guard::{Claims, Verdict};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::RestState;
+use super::extract::{Form, Json, NoQuery, VerifyService};
+use super::problem::Problem;
+use crate::domain::error::Error;
+
+/// The token in question; other parameters are ignored (RFC 6749 section 3.1).
+#[derive(Deserialize, ToSchema)]
+#[schema(as = IntrospectionRequest)]
+struct Question {
+    token: String,
+    /// Not needed.
+    #[serde(default)]
+    #[expect(
+        dead_code,
+        reason = "RFC 7662 has it; which token it is shows by itself"
+    )]
+    token_type_hint: Option<String>,
+}
+
+/// `active: false` and nothing else for anything that is not good; else what the token says.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Introspection)]
+struct Answer {
+    active: bool,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    token: Option<Active>,
+}
+
+#[derive(Serialize)]
+struct Active {
+    token_type: &'static str,
+    #[serde(flatten)]
+    claims: Claims,
+}
+
+pub(super) fn routes() -> OpenApiRouter<RestState> {
+    OpenApiRouter::new().routes(routes!(introspect))
+}
+
+/// Ask whether a token is good
+///
+/// RFC 7662. A token that was revoked, whose session has ended, whose rights are out of date, that is expired or
+/// was never one answers `active: false` alike.
+#[utoipa::path(post, path = "/oauth/introspect",
+    request_body(content = Question, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "Whether it is, and what it says", body = Answer)))]
+async fn introspect(
+    State(rest): State<RestState>,
+    _: VerifyService,
+    _: NoQuery,
+    Form(question): Form<Question>,
+) -> Result<Json<Answer>, Problem> {
+    let token = match rest.node.examine(&question.token) {
+        Ok((claims, Verdict::Good)) => {
+            rest.core.note_presented(&claims).await?;
+            Some(Active {
+                token_type: "Bearer",
+                claims,
+            })
+        }
+        Ok((_, Verdict::Ended(..) | Verdict::Stale(_)))
+        | Err(Error::TokenInvalid | Error::TokenExpired) => None,
+        Err(other) => return Err(other.into()),
+    };
+    Ok(Json(Answer {
+        active: token.is_some(),
+        token,
+    }))
+}
