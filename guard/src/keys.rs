@@ -144,6 +144,19 @@ impl KeySet {
         }
     }
 
+    /// Whether the token names a key of this set. A genuine token may not while its issuer's new key has
+    /// not been fetched.
+    pub fn has_key_of(&self, token: &str) -> bool {
+        let kid = decode_header(token).ok().and_then(|header| header.kid);
+        kid.is_some_and(|kid| self.keys.contains_key(&kid))
+    }
+
+    /// Whether the token names a key at all.
+    pub fn names_a_key(token: &str) -> bool {
+        token.len() <= TOKEN_BYTES_MAX
+            && decode_header(token).is_ok_and(|header| header.kid.is_some() && is_plain(&header))
+    }
+
     /// Checks everything but revocation. `now` is whole seconds since the Unix epoch.
     pub fn verify(&self, token: &str, now: i64) -> Result<Claims, Rejection> {
         let claims = self.verify_signed(token)?;

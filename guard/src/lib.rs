@@ -2,19 +2,39 @@
 //!
 //! Floor 0: the server and every service that verifies tokens link this crate, so that they decide
 //! with the same code. It knows claims, keys and positions; it may not know sockets, databases,
-//! clocks or HTTP. Time is an argument.
+//! clocks or HTTP, and time is an argument; all but its feature `client`, the guard that a service runs,
+//! and on top of that `tower` (a layer) and `axum` (an extractor). The server uses none of them.
 //!
 //! Read in this order: [`claims`] (what a token says), [`keys`] (is it genuine, RFC 8725),
-//! [`revocation`] (does it still hold).
+//! [`revocation`] (does it still hold), [`feed`] (how a service learns of it).
 
 pub mod claims;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "axum")]
+pub mod extract;
+pub mod feed;
 pub mod id;
+pub mod jwks;
 pub mod keys;
+#[cfg(feature = "tower")]
+pub mod layer;
+#[cfg(test)]
+mod properties;
 pub mod reason;
 pub mod revocation;
+#[cfg(test)]
+mod vectors;
 
 pub use claims::Claims;
+#[cfg(feature = "client")]
+pub use client::{Behind, Guard, GuardSettings, Refusal, Route};
+#[cfg(feature = "axum")]
+pub use extract::Authenticated;
+pub use feed::{FeedFault, FeedMessage, FeedState, Heard, Taken};
 pub use id::{DeviceId, Seq, SessionId, UserId};
 pub use keys::{Algorithm, KeyError, KeySet, Rejection, VerificationKey};
+#[cfg(feature = "tower")]
+pub use layer::GuardLayer;
 pub use reason::Reason;
 pub use revocation::{Change, ChangeKind, Note, RevocationIndex, Verdict};

@@ -47,6 +47,21 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Whether a token with these claims is no longer good because of this change at this position.
+    pub fn concerns(&self, seq: Seq, claims: &Claims) -> bool {
+        let is_unseen = seq > claims.as_of;
+        match self {
+            Self::SessionEnded { session_id, .. } => *session_id == claims.sid,
+            Self::UserEnded { user_id, .. } | Self::UserRightsChanged { user_id } => {
+                is_unseen && *user_id == claims.sub
+            }
+            Self::EverybodyEnded { .. } => is_unseen,
+            Self::GroupRightsChanged { group } => is_unseen && claims.groups.contains(group),
+        }
+    }
+}
+
 macro_rules! kinds {
     ($($variant:ident = $name:literal;)*) => {
         /// The kinds of changes, without what they are about.

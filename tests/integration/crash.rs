@@ -1,71 +1,12 @@
 //! The real program, killed in the middle of writes: state and log agree afterwards.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_sessionwire");
-
-struct Program {
-    child: Child,
-    url: String,
-}
-
-impl Program {
-    /// Serves on a database and a port of its own.
-    fn serve(directory: &std::path::Path, port: u16) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .arg("serve")
-            .env("SESSIONWIRE_DATA_DIR", directory)
-            .env("SESSIONWIRE_LISTEN", format!("127.0.0.1:{port}"))
-            .env("SESSIONWIRE_ISSUER", "http://crash.test")
-            .env("SESSIONWIRE_PASSWORD_HASH_MEMORY_KIB", "8")
-            .env("SESSIONWIRE_DRAIN_S", "1")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("the program stopped").unwrap();
-            if let Some((_, rest)) = line.split_once("address=") {
-                break rest.trim().to_owned();
-            }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            url: format!("http://{address}"),
-        }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn key(directory: &std::path::Path) -> String {
-    let made = Command::new(PROGRAM)
-        .args(["key", "create", "--scope", "admin"])
-        .env("SESSIONWIRE_DATA_DIR", directory)
-        .output()
-        .unwrap();
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    String::from_utf8(made.stdout).unwrap().trim().to_owned()
-}
+use crate::support::{PROGRAM, Program, program_key};
 
 async fn call(
     http: &reqwest::Client,
@@ -109,7 +50,7 @@ async fn all(http: &reqwest::Client, url: &str, path: &str, key: &str) -> Vec<Va
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_of_writes_state_and_log_agree() {
     let directory = tempfile::tempdir().unwrap();
-    let key = key(directory.path());
+    let key = program_key(directory.path());
     let http = reqwest::Client::new();
     let mut program = Program::serve(directory.path(), 0);
     for round in 0..3 {
@@ -129,7 +70,7 @@ async fn killed_in_the_middle_of_writes_state_and_log_agree() {
         program.kill();
         let answered: usize = writing.await.unwrap();
         program = Program::serve(directory.path(), 0);
-        let key = self::key(directory.path());
+        let key = program_key(directory.path());
         let http = reqwest::Client::new();
         let users = all(&http, &program.url, "/v1/users", &key).await;
         let events = all(&http, &program.url, "/v1/events", &key).await;
@@ -160,7 +101,7 @@ async fn killed_in_the_middle_of_writes_state_and_log_agree() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watching_terminal_comes_back_by_itself() {
     let directory = tempfile::tempdir().unwrap();
-    let key = key(directory.path());
+    let key = program_key(directory.path());
     let http = reqwest::Client::new();
     let program = Program::serve(directory.path(), 0);
     let url = program.url.clone();

@@ -13,6 +13,10 @@ mod drain;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
+mod guard_service;
+#[cfg(test)]
 mod guards;
 #[cfg(test)]
 mod hostile;

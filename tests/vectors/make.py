@@ -162,7 +162,7 @@ def ended(session: str, seq: int, reason: str = "revoked_by_admin") -> dict:
     return {"kind": "session_ended", "session_id": session, "reason": reason, "seq": seq, "keep_until": KEEP_UNTIL}
 
 
-def user_ended(user: str, seq: int, reason: str = "signed_out_everywhere") -> dict:
+def user_ended(user: str, seq: int, reason: str = "user_suspended") -> dict:
     return {"kind": "user_ended", "user_id": user, "reason": reason, "seq": seq, "keep_until": KEEP_UNTIL}
 
 
@@ -200,7 +200,7 @@ INDEXES = {
         group_rights("analysts", 150),
         user_rights(ANNA, 145),
         everybody_ended(140),
-        user_ended(ANNA, 130, "password_changed"),
+        user_ended(ANNA, 130, "user_deleted"),
         ended(LAPTOP, 135, "superseded"),
     ),
     "the user first": index(160, ended(LAPTOP, 135, "user_suspended"), user_ended(ANNA, 130, "user_suspended")),
@@ -301,9 +301,9 @@ def revoked() -> list[dict]:
         case("its session ended, whatever its position", "laptop ended", token(claims(as_of=500)), "ended", reason="revoked_by_admin", seq=120),
         case("its session ended before its position", "laptop ended before the token's position", token(), "ended", reason="revoked_by_admin", seq=90),
         case("another session ended", "phone ended", token(), "good"),
-        case("its user ended", "anna ended", token(), "ended", reason="signed_out_everywhere", seq=120),
+        case("its user ended", "anna ended", token(), "ended", reason="user_suspended", seq=120),
         case("its user ended at its position", "anna ended", late, "good"),
-        case("its user ended one after its position", "anna ended", token(claims(as_of=119)), "ended", reason="signed_out_everywhere", seq=120),
+        case("its user ended one after its position", "anna ended", token(claims(as_of=119)), "ended", reason="user_suspended", seq=120),
         case("another user ended", "ben ended", token(), "good"),
         case("everybody ended", "everybody ended", token(), "ended", reason="revoke_all", seq=120),
         case("everybody ended at its position", "everybody ended", late, "good"),
@@ -326,7 +326,7 @@ def order() -> list[dict]:
         case("invalid goes before expired", "laptop ended", forged_and_expired, "invalid"),
         case("the wrong audience goes before expired", "empty", token(claims(aud="payroll-api", **past)), "invalid"),
         case("expired goes before ended", "laptop ended", token(claims(**past)), "expired"),
-        case("ended goes before stale, and the earliest gives the reason", "all at once", token(), "ended", reason="password_changed", seq=130),
+        case("ended goes before stale, and the earliest gives the reason", "all at once", token(), "ended", reason="user_deleted", seq=130),
         case("the user's end came first", "the user first", token(), "ended", reason="user_suspended", seq=130),
         case("of the ends only the later ones count", "all at once", token(claims(as_of=131)), "ended", reason="superseded", seq=135),
         case("everybody's end reaches other sessions", "all at once", token(claims(sid=PHONE, as_of=131)), "ended", reason="revoke_all", seq=140),
@@ -381,7 +381,7 @@ def feeds() -> list[dict]:
             102,
             laptop="good",
             phone="ended revoked_by_admin",
-            ben="ended signed_out_everywhere",
+            ben="ended user_suspended",
         ),
         feed("heartbeats", [*begun, changes(102, 102), changes(102, 102)], 102, laptop="good"),
         feed("a change", [*begun, changes(102, 103, new)], 103, laptop="ended superseded", ben="good"),
@@ -392,7 +392,7 @@ def feeds() -> list[dict]:
             105,
             laptop="ended superseded",
             phone="ended revoked_by_admin",
-            ben="ended signed_out_everywhere",
+            ben="ended user_suspended",
         ),
         feed("a gap", [*begun, changes(103, 104, new)], 102, fault="gap", laptop="good"),
         feed("a stretch twice", [*begun, changes(102, 103, new), changes(102, 103, new)], 103, fault="gap", laptop="ended superseded"),
@@ -404,9 +404,9 @@ def feeds() -> list[dict]:
         ),
         feed(
             "a later end of a user takes the place of the earlier",
-            [*begun, changes(102, 103, user_ended(BEN, 103)), changes(103, 104, user_ended(BEN, 104, "user_suspended"))],
+            [*begun, changes(102, 103, user_ended(BEN, 103)), changes(103, 104, user_ended(BEN, 104, "user_deleted"))],
             104,
-            ben="ended user_suspended",
+            ben="ended user_deleted",
         ),
         feed("behind", [*begun, changes(102, 103, new, head=500)], 103, laptop="ended superseded"),
         feed("reset", [*begun, message("reset")], None),

@@ -7,6 +7,7 @@ mod rights;
 pub(crate) mod signer;
 mod state_machine;
 pub(crate) mod support;
+mod vectors;
 mod wheel;
 pub(crate) mod world;
 

@@ -35,6 +35,11 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
+    /// A clock that shows this.
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self(Mutex::new((now, Duration::from_secs(100))))
+    }
+
     /// Both clocks go on.
     pub(crate) fn advance(&self, by: Duration) {
         let mut time = self.0.lock();

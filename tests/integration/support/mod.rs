@@ -1,12 +1,16 @@
 //! A real server in this process, on a clock that tests set, and real clients to talk to it.
 
 mod clock;
+mod program;
+mod proxy;
 mod rest;
 mod socket;
 mod steps;
 mod stream;
 
 pub(crate) use clock::TestClock;
+pub(crate) use program::{PROGRAM, Program, program_key};
+pub(crate) use proxy::Proxy;
 pub(crate) use rest::{Answer, SignedIn};
 pub(crate) use socket::{Heard, Socket};
 pub(crate) use steps::Steps;

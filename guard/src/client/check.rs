@@ -1,0 +1,160 @@
+//! One token, one verdict, in the contract's order: invalid, expired, ended, stale, undecidable, forbidden.
+//! It may not know where tokens come from.
+
+use std::sync::Arc;
+
+use super::cache::Verified;
+use super::following::Known;
+use super::keys::Unverified;
+use super::{Behind, Guard, Refusal, Route, Shared};
+use crate::claims::Claims;
+use crate::revocation::Verdict;
+
+/// What could be said at once.
+enum Said {
+    Settled(Result<Arc<Claims>, Refusal>),
+    /// Its key is not known; it may be a new one.
+    UnknownKey,
+    /// The route wants the server to be asked.
+    Ask(Arc<Claims>),
+}
+
+impl Guard {
+    /// Whether a token is good for a route. In memory, but for two cases: a token that names an unknown
+    /// key waits for the keys to be fetched, and past the lag [`Behind::Introspect`] asks the server.
+    ///
+    /// `what`: what the token is used for (`GET /reports`), for reports of late use.
+    ///
+    /// # Errors
+    /// Why it is not good.
+    pub async fn check(
+        &self,
+        token: &str,
+        route: &Route,
+        what: &str,
+    ) -> Result<Arc<Claims>, Refusal> {
+        let shared = &*self.shared;
+        let mut said = shared.look(token, route, what);
+        if matches!(said, Said::UnknownKey) {
+            shared.keys.fetched_anew(&*shared.clock).await;
+            said = shared.look(token, route, what);
+        }
+        let outcome = match said {
+            Said::Settled(outcome) => outcome,
+            Said::UnknownKey => Err(Refusal::Invalid),
+            Said::Ask(claims) => shared.ask(token, claims, route).await,
+        };
+        shared.counts.checked(outcome.as_ref().err().copied());
+        outcome
+    }
+
+    /// As [`Guard::check`], without ever waiting: what would have to be asked is `cannot_decide`, and a
+    /// token of an unknown key invalid.
+    ///
+    /// # Errors
+    /// Why it is not good.
+    pub fn check_now(
+        &self,
+        token: &str,
+        route: &Route,
+        what: &str,
+    ) -> Result<Arc<Claims>, Refusal> {
+        let shared = &*self.shared;
+        let outcome = match shared.look(token, route, what) {
+            Said::Settled(outcome) => outcome,
+            Said::UnknownKey => {
+                shared.keys.want(&*shared.clock);
+                Err(Refusal::Invalid)
+            }
+            Said::Ask(_) => Err(Refusal::CannotDecide),
+        };
+        shared.counts.checked(outcome.as_ref().err().copied());
+        outcome
+    }
+}
+
+impl Shared {
+    fn look(&self, token: &str, route: &Route, what: &str) -> Said {
+        let claims = match self.genuine(token) {
+            Ok(claims) => claims,
+            Err(said) => return said,
+        };
+        let now_ms = self.clock.now_ms();
+        if claims.exp <= now_ms.div_euclid(1000) {
+            return Said::Settled(Err(Refusal::Expired));
+        }
+        // Held until the use is noted: what is applied after that finds it.
+        let known = self.following.read();
+        let said = self.judge(&known, claims, route);
+        if let Said::Settled(Ok(claims)) = &said {
+            let room = self.uses.note(claims, what, self.clock.uptime(), now_ms);
+            self.counts.remembered(room);
+            self.fences.raise(claims, now_ms.div_euclid(1000));
+        }
+        said
+    }
+
+    /// The claims of a token of a known key: from memory, or by its signature.
+    fn genuine(&self, token: &str) -> Result<Arc<Claims>, Said> {
+        let fingerprint = Verified::fingerprint(token);
+        if let Some(claims) = self.verified.get(&fingerprint) {
+            self.counts.cache_hit();
+            return Ok(claims);
+        }
+        self.counts.cache_miss();
+        let verified = self.keys.verify(token);
+        let claims = Arc::new(verified.map_err(|unverified| match unverified {
+            Unverified::Forged => Said::Settled(Err(Refusal::Invalid)),
+            Unverified::NoKeys => Said::Settled(Err(Refusal::CannotDecide)),
+            Unverified::UnknownKey => Said::UnknownKey,
+        })?);
+        self.verified.put(fingerprint, Arc::clone(&claims));
+        Ok(claims)
+    }
+
+    fn judge(&self, known: &Known, claims: Arc<Claims>, route: &Route) -> Said {
+        let verdict = known.index().map(|index| index.verdict(&claims));
+        match verdict {
+            Some(Verdict::Ended(_, reason)) => {
+                return Said::Settled(Err(Refusal::Ended(reason)));
+            }
+            Some(Verdict::Stale(_)) => return Said::Settled(Err(Refusal::Stale)),
+            Some(Verdict::Good) | None => {}
+        }
+        if verdict.is_none() || !self.following.is_fresh(known, self.clock.uptime()) {
+            match route.behind.unwrap_or(self.settings.behind) {
+                Behind::Refuse => return Said::Settled(Err(Refusal::CannotDecide)),
+                Behind::Introspect => return Said::Ask(claims),
+                // To accept what nobody ever vouched for has to be said for the very route.
+                Behind::Accept if verdict.is_none() && route.behind.is_none() => {
+                    return Said::Settled(Err(Refusal::CannotDecide));
+                }
+                Behind::Accept => {}
+            }
+        }
+        Said::Settled(permitted(claims, route))
+    }
+
+    async fn ask(
+        &self,
+        token: &str,
+        claims: Arc<Claims>,
+        route: &Route,
+    ) -> Result<Arc<Claims>, Refusal> {
+        let answer = self.introspector.is_active(token).await;
+        self.counts.introspected(answer);
+        match answer {
+            Some(true) => permitted(claims, route),
+            // The server does not say why; whoever refreshes learns it.
+            Some(false) => Err(Refusal::Stale),
+            None => Err(Refusal::CannotDecide),
+        }
+    }
+}
+
+fn permitted(claims: Arc<Claims>, route: &Route) -> Result<Arc<Claims>, Refusal> {
+    match &route.requires {
+        Some(permission) if !claims.allows(permission) => Err(Refusal::Forbidden),
+        Some(_) | None => Ok(claims),
+    }
+}
