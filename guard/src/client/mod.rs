@@ -19,6 +19,7 @@ mod settings;
 mod uses;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
@@ -38,7 +39,7 @@ use metrics::Counts;
 use reports::REPORTS_MAX;
 use uses::Uses;
 
-use crate::id::UserId;
+use crate::id::{Seq, UserId};
 
 /// A guard; cloning shares it. Its tasks end with the last handle.
 #[derive(Clone)]
@@ -128,6 +129,17 @@ impl Guard {
     /// Stops following. From then on the guard falls behind, and does what it was told to do then.
     pub fn close(&self) {
         self.tasks.end();
+    }
+
+    /// The log position up to which everything is known; `None` where nothing is yet.
+    pub fn position(&self) -> Option<Seq> {
+        self.shared.following.read().position()
+    }
+
+    /// How old the guard's knowledge is; `None` where it never had any.
+    pub fn lag(&self) -> Option<Duration> {
+        let uptime = self.shared.clock.uptime();
+        self.shared.following.read().lag(uptime)
     }
 
     /// A user's fence, for a write path: see [`Fenced::admit`].
