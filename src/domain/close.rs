@@ -126,6 +126,7 @@ impl From<ErrorCode> for Close {
             | ErrorCode::TokenInvalid
             | ErrorCode::TokenStale
             | ErrorCode::InvalidCredentials
+            | ErrorCode::InsufficientUserAuthentication
             | ErrorCode::RefreshTokenInvalid => CloseCode::TokenInvalid,
             ErrorCode::SessionEnded | ErrorCode::RefreshTokenReused => CloseCode::SessionEnded,
             ErrorCode::UserSuspended => CloseCode::UserGone,

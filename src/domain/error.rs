@@ -41,6 +41,8 @@ codes! {
     TokenStale = "token_stale";
     /// The session has ended.
     SessionEnded = "session_ended";
+    /// The person signed in too long ago for this (RFC 9470).
+    InsufficientUserAuthentication = "insufficient_user_authentication";
     /// The refresh token is not one of ours.
     RefreshTokenInvalid = "refresh_token_invalid";
     /// The refresh token was used before; its session has ended.
@@ -116,6 +118,9 @@ pub enum Error {
     /// See [`ErrorCode::SessionEnded`].
     #[error("the session has ended: {}", .0.sentence())]
     SessionEnded(Reason),
+    /// See [`ErrorCode::InsufficientUserAuthentication`].
+    #[error("the sign-in is too long ago for this; sign in again")]
+    SignInTooOld,
     /// See [`ErrorCode::RefreshTokenInvalid`].
     #[error("the refresh token is not valid; sign in")]
     RefreshTokenInvalid,
@@ -195,6 +200,7 @@ impl Error {
             Self::TokenExpired => ErrorCode::TokenExpired,
             Self::TokenStale => ErrorCode::TokenStale,
             Self::SessionEnded(_) => ErrorCode::SessionEnded,
+            Self::SignInTooOld => ErrorCode::InsufficientUserAuthentication,
             Self::RefreshTokenInvalid => ErrorCode::RefreshTokenInvalid,
             Self::RefreshTokenReused => ErrorCode::RefreshTokenReused,
             Self::Forbidden(_) => ErrorCode::Forbidden,

@@ -100,6 +100,17 @@ impl Core {
         self.conclude(call, tx, ()).await
     }
 
+    /// A service that acts for the person gives a token of this session back.
+    pub async fn give_back(&self, call: &Call, id: SessionId) -> Result<Done<()>> {
+        let mut tx = self.begin().await?;
+        if let Some(session) = tx.find_session(id).await? {
+            check_power(call, &mut tx, session.user_id).await?;
+            self.end(&mut tx, &session, Reason::SignedOut, &call.cause, None)
+                .await?;
+        }
+        self.conclude(call, tx, ()).await
+    }
+
     /// The person signs out everywhere, or everywhere but here.
     pub async fn sign_out_everywhere(
         &self,

@@ -189,6 +189,18 @@ impl Core {
         Ok(())
     }
 
+    /// The session of a refresh token, current or not, if it is one of ours.
+    pub fn session_of_refresh_token(&self, token: &Bearer) -> Option<SessionId> {
+        self.vault
+            .read_refresh_token(token)
+            .map(|(session, _)| session)
+    }
+
+    /// `iss` of the tokens.
+    pub fn issuer(&self) -> &str {
+        &self.settings.issuer
+    }
+
     /// An access token has come back, so its answer arrived. Written down once a rotation.
     pub async fn note_presented(&self, claims: &Claims) -> Result<()> {
         let noted = self.presented.lock().get(&claims.sid).copied();

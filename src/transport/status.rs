@@ -14,6 +14,7 @@ pub fn http_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TokenExpired
         | ErrorCode::TokenStale
         | ErrorCode::SessionEnded
+        | ErrorCode::InsufficientUserAuthentication
         | ErrorCode::RefreshTokenInvalid
         | ErrorCode::RefreshTokenReused => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden | ErrorCode::TakeoverDenied | ErrorCode::UserSuspended => {
@@ -54,6 +55,7 @@ mod tests {
         401 token_expired
         401 token_stale
         401 session_ended
+        401 insufficient_user_authentication
         401 refresh_token_invalid
         401 refresh_token_reused
         403 forbidden

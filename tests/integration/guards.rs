@@ -1,5 +1,4 @@
-//! What else services that check tokens ask and say: the feed over a WebSocket, filters, late uses,
-//! introspection.
+//! What else services that check tokens ask and say: the feed over a WebSocket, filters, late uses.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -220,61 +219,4 @@ async fn late_uses_are_events() {
         .get("/v1/events?type=token.late_use", &server.key)
         .await;
     assert_eq!(after.body["items"].as_array().unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn introspection_tells_what_is_good_and_nothing_of_what_is_not() {
-    let server = Server::start().await;
-    let group = server.group("analysts", &["reports:read"]).await;
-    let anna = server.user("anna", &["analysts"]).await;
-    let who = server.sign_in("anna", "laptop").await;
-    let verify_key = key(&server, "verify").await;
-    let ask = async |key: &str, body: String| {
-        let url = format!("{}/oauth/introspect", server.url);
-        let request = server.http.post(url).bearer_auth(key);
-        let form = "application/x-www-form-urlencoded";
-        let request = request.header("content-type", form).body(body);
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, answer.json::<Value>().await.unwrap())
-    };
-    let inactive = (200, json!({ "active": false }));
-    let good = format!(
-        "token={}&token_type_hint=access_token&more=x",
-        who.access_token
-    );
-    let (status, answer) = ask(&verify_key, good.clone()).await;
-    assert_eq!(status, 200);
-    assert_eq!(answer["active"], true);
-    assert_eq!(answer["token_type"], "Bearer");
-    assert_eq!(answer["sub"], json!(anna));
-    assert_eq!(answer["sid"], json!(who.session_id));
-    assert_eq!(answer["permissions"], json!(["reports:read"]));
-
-    for never_one in ["nonsense", "a.b.c", &who.refresh_token] {
-        assert_eq!(
-            ask(&verify_key, format!("token={never_one}")).await,
-            inactive
-        );
-    }
-    let rights = json!({ "permissions": [] });
-    let permissions = format!("/v1/groups/{group}/permissions");
-    server.put(&permissions, &server.key, rights).await;
-    assert_eq!(ask(&verify_key, good.clone()).await, inactive, "stale");
-    let fresh = server.refresh(&who.refresh_token).await;
-    let fresh = fresh.body["access_token"].as_str().unwrap().to_owned();
-    let fresh = format!("token={fresh}");
-    assert_eq!(ask(&verify_key, fresh.clone()).await.1["active"], true);
-    server
-        .delete(&format!("/v1/users/{anna}/sessions"), &server.key)
-        .await;
-    assert_eq!(ask(&verify_key, fresh.clone()).await, inactive, "ended");
-
-    assert_eq!(ask(&verify_key, String::new()).await.0, 400);
-    assert_eq!(ask(&key(&server, "feed").await, fresh.clone()).await.0, 403);
-    assert_eq!(ask("x", fresh).await.0, 401);
-    let as_json = server
-        .post("/oauth/introspect", &verify_key, json!({ "token": "x" }))
-        .await;
-    assert_eq!(as_json.code(), "unsupported_media_type");
 }

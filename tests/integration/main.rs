@@ -25,6 +25,8 @@ mod interleavings;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod races;
@@ -46,5 +48,7 @@ mod support;
 mod takeover;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod verify;
 #[cfg(test)]
 mod watch;

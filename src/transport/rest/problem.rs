@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,6 +21,9 @@ use crate::domain::device::Platform;
 use crate::domain::error::{Error, ErrorCode, SeatTaken};
 use crate::domain::secret::Bearer;
 use crate::transport::status::http_status;
+
+/// What went wrong, for whoever does not read the body.
+const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -216,6 +219,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn add_headers_of(problem: &Problem, headers: &mut HeaderMap) {
+    // For proxies, which see no bodies.
+    let code = HeaderValue::from_static(problem.code().as_str());
+    headers.insert(X_ERROR_CODE, code);
     if let Some(challenge) = challenge(problem.code()) {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
@@ -241,6 +247,9 @@ fn challenge(code: ErrorCode) -> Option<&'static str> {
         }
         ErrorCode::SessionEnded => {
             r#"Bearer realm="sessionwire", error="invalid_token", error_description="the session has ended""#
+        }
+        ErrorCode::InsufficientUserAuthentication => {
+            r#"Bearer realm="sessionwire", error="insufficient_user_authentication", error_description="the sign-in is too long ago""#
         }
         _ => return None,
     })

@@ -22,9 +22,9 @@ use super::extract::accept_json;
 use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, once};
 use super::problem::Problem;
 use super::{
-    api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health,
-    introspect, me, members, notices, policies, presence, revoke_all, sessions, sign_in,
-    signing_keys, users,
+    api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health, me,
+    members, notices, oauth, policies, presence, revoke_all, sessions, sign_in, signing_keys,
+    users, verify,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -79,12 +79,15 @@ impl Audience {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answers {
     Json,
-    Stream,
+    /// In a form of its own, whatever the client says that it takes.
+    Otherwise,
 }
 
 /// All calls, by whom they are for and how they answer.
-pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 7] {
-    let anyone = sign_in::routes().merge(signing_keys::public_routes());
+pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 8] {
+    let anyone = sign_in::routes()
+        .merge(signing_keys::public_routes())
+        .merge(oauth::public_routes());
     let administrators = users::routes()
         .merge(group_routes::routes())
         .merge(members::routes())
@@ -96,18 +99,19 @@ pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 7] {
         .merge(api_keys::routes())
         .merge(signing_keys::routes())
         .merge(revoke_all::routes());
-    let services = feed_reports::routes().merge(introspect::routes());
+    let services = feed_reports::routes().merge(oauth::routes());
     [
         (Audience::Anyone, Answers::Json, anyone),
         (Audience::SignedIn, Answers::Json, me::routes()),
         (Audience::Administrators, Answers::Json, administrators),
         (
             Audience::Administrators,
-            Answers::Stream,
+            Answers::Otherwise,
             event_stream::routes(),
         ),
-        (Audience::Services, Answers::Stream, feed::routes()),
+        (Audience::Services, Answers::Otherwise, feed::routes()),
         (Audience::Services, Answers::Json, services),
+        (Audience::Services, Answers::Otherwise, verify::routes()),
         (Audience::Operators, Answers::Json, health::routes()),
     ]
 }
@@ -132,7 +136,7 @@ fn layered(
     rest: &RestState,
 ) -> Router<RestState> {
     match (audience, answers) {
-        (Audience::Operators, _) | (_, Answers::Stream) => group,
+        (Audience::Operators, _) | (_, Answers::Otherwise) => group,
         (Audience::Anyone | Audience::SignedIn, Answers::Json) => {
             group.route_layer(from_fn(accept_json))
         }

@@ -20,7 +20,7 @@ use crate::transport::rest::context::Context;
 use crate::transport::rest::problem::Problem;
 
 /// What API keys begin with.
-const API_KEY_PREFIX: &str = "swk_";
+pub(super) const API_KEY_PREFIX: &str = "swk_";
 
 /// A caller that can make changing calls.
 pub(in crate::transport::rest) trait Who:

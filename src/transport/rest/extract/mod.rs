@@ -15,4 +15,6 @@ pub(super) use caller::{Admin, Identity, Scoped, SignedInUser, SignedInUserStale
 pub(super) use form::Form;
 pub(super) use path::Id;
 pub(super) use query::{NoQuery, Query, is_dry_run};
-pub(super) use service::{AdminCredential, Credential, FeedCredential, FeedService, VerifyService};
+pub(super) use service::{
+    AdminCredential, Credential, FeedCredential, FeedService, VerifyService, asked_about,
+};

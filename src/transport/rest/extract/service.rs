@@ -2,10 +2,13 @@
 //! are sent.
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::request::Parts;
+use sessionwire_guard::Claims;
 
-use super::caller::{Identity, Who, forbidden, identify, recognise, token_of};
+use super::caller::{API_KEY_PREFIX, Identity, Who, forbidden, identify, recognise, token_of};
 use crate::domain::access::{Actor, InitiatingEntity, Scope};
+use crate::domain::error::Error;
 use crate::domain::secret::Bearer;
 use crate::service::{Call, Mode, Power};
 use crate::transport::rest::RestState;
@@ -99,6 +102,28 @@ impl FromRequestParts<RestState> for VerifyService {
         with_scope(parts, rest, Scope::Verify).await?;
         Ok(Self)
     }
+}
+
+/// What a service brings the token in that it asks about, where it brings its own key as well.
+const X_ACCESS_TOKEN: &str = "x-access-token";
+
+/// Whom a question about a request is about: who the request itself says, or with a service's key who the
+/// token says that the service brings along.
+pub(in crate::transport::rest) async fn asked_about(
+    headers: &HeaderMap,
+    rest: &RestState,
+) -> Result<Claims, Problem> {
+    let mut token = token_of(headers, rest)?;
+    if token.starts_with(API_KEY_PREFIX) {
+        if !recognise(token, rest).await?.may(Scope::Verify) {
+            return Err(forbidden());
+        }
+        let given = headers.get(X_ACCESS_TOKEN).ok_or(Error::TokenMissing)?;
+        token = given.to_str().map_err(|_| Error::TokenInvalid)?;
+    }
+    let claims = rest.node.check(token)?;
+    rest.core.note_presented(&claims).await?;
+    Ok(claims)
 }
 
 async fn with_scope(

@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::RestState;
-use super::extract::{Form, Json, NoQuery, VerifyService};
-use super::problem::Problem;
 use crate::domain::error::Error;
+use crate::transport::rest::RestState;
+use crate::transport::rest::extract::{Form, Json, NoQuery, VerifyService};
+use crate::transport::rest::problem::Problem;
 
 /// The token in question; other parameters are ignored (RFC 6749 section 3.1).
 #[derive(Deserialize, ToSchema)]

@@ -1,0 +1,122 @@
+//! Forward authentication: a proxy asks before it lets a request through. Answers from memory. It may not
+//! know what is behind the proxy.
+
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Deserialize;
+use sessionwire_guard::Claims;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::RestState;
+use super::extract::{Query, asked_about};
+use super::problem::Problem;
+use crate::domain::error::Error;
+
+const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const X_SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
+const X_DEVICE_ID: HeaderName = HeaderName::from_static("x-device-id");
+const X_GROUPS: HeaderName = HeaderName::from_static("x-groups");
+const X_PERMISSIONS: HeaderName = HeaderName::from_static("x-permissions");
+const X_AS_OF: HeaderName = HeaderName::from_static("x-as-of");
+
+/// What the request needs besides a good token.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// A permission that the token must list.
+    permission: Option<String>,
+    /// How long ago the person may have signed in, in seconds.
+    max_age: Option<u64>,
+}
+
+/// Whom the request is about.
+struct Asked(Claims);
+
+impl FromRequestParts<RestState> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
+        asked_about(&parts.headers, rest).await.map(Self)
+    }
+}
+
+pub(super) fn routes() -> OpenApiRouter<RestState> {
+    OpenApiRouter::new().routes(routes!(verify))
+}
+
+/// Ask whether a request may pass
+///
+/// For proxies (nginx `auth_request`, Caddy `forward_auth`): with the request's own `Authorization` or cookies; or
+/// with an API key of the scope `verify` and the token in `X-Access-Token`. 200 says who it is in headers; names in
+/// `X-Groups` and `X-Permissions` are percent-encoded and have commas between. 401 and 403 carry the code in
+/// `X-Error-Code`.
+#[utoipa::path(get, path = "/v1/verify", params(Wanted),
+    responses((status = 200, description = "It may; who it is, in headers")))]
+async fn verify(
+    State(rest): State<RestState>,
+    Asked(claims): Asked,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    if let Some(max_age) = wanted.max_age {
+        let age = rest
+            .clock
+            .now()
+            .as_seconds()
+            .saturating_sub(claims.auth_time);
+        if u64::try_from(age).is_ok_and(|age| age > max_age) {
+            return Err(Error::SignInTooOld.into());
+        }
+    }
+    let lacks = |permission: &String| !claims.allows(permission);
+    if wanted.permission.as_ref().is_some_and(lacks) {
+        return Err(Error::Forbidden("the token lacks the permission that this needs").into());
+    }
+    Ok((StatusCode::OK, headers(&claims)?).into_response())
+}
+
+fn headers(claims: &Claims) -> Result<HeaderMap, Error> {
+    let values = [
+        (X_USER_ID, claims.sub.to_string()),
+        (X_SESSION_ID, claims.sid.to_string()),
+        (X_DEVICE_ID, claims.device_id.to_string()),
+        (X_GROUPS, listed(&claims.groups)),
+        (X_PERMISSIONS, listed(&claims.permissions)),
+        (X_AS_OF, claims.as_of.to_string()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    let mut headers = HeaderMap::new();
+    for (name, value) in values {
+        let value = HeaderValue::from_str(&value).map_err(Error::internal)?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// Names with commas between; what a header can't hold, and commas, percent-encoded (RFC 3986).
+fn listed(names: &[String]) -> String {
+    const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%');
+    let encoded = names.iter().map(|name| utf8_percent_encode(name, ENCODED));
+    encoded
+        .map(|name| name.to_string())
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_in_a_header() {
+        let names = ["reports:read", "a,b", "50 %", "Gr\u{f6}\u{df}e"].map(str::to_owned);
+        let listed = listed(&names);
+        assert_eq!(listed, "reports:read,a%2Cb,50%20%25,Gr%C3%B6%C3%9Fe");
+        assert!(HeaderValue::from_str(&listed).is_ok());
+    }
+}
