@@ -79,3 +79,28 @@ pub fn check_display_name(name: &str) -> Result<(), Error> {
 pub fn check_external_id(id: &str) -> Result<(), Error> {
     check_line("external_id", id, TITLE_CHARS_MAX)
 }
+
+/// What an external id in the place of a user's id begins with.
+const EXTERNAL_PREFIX: &str = "ext:";
+
+/// A user as callers name one: by id, or as `ext:…` by the external id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserRef {
+    /// The user's id.
+    Id(UserId),
+    /// The caller's own id of the user.
+    External(String),
+}
+
+impl<'de> Deserialize<'de> for UserRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if let Some(external) = text.strip_prefix(EXTERNAL_PREFIX) {
+            return Ok(Self::External(external.to_owned()));
+        }
+        let id = text.parse().map_err(|_| {
+            serde::de::Error::custom("a user is named by id, or as `ext:` and the external id")
+        })?;
+        Ok(Self::Id(UserId(id)))
+    }
+}

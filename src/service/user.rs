@@ -10,7 +10,7 @@ use crate::domain::policy::PolicyScope;
 use crate::domain::secret::Password;
 use crate::domain::text::{LIST_MAX, check_new_password, check_password_size};
 use crate::domain::user::{
-    NewUser, User, UserStatus, check_display_name, check_external_id, check_username,
+    NewUser, User, UserRef, UserStatus, check_display_name, check_external_id, check_username,
 };
 use crate::storage::Tx;
 
@@ -37,6 +37,32 @@ impl Core {
         let mut tx = self.read().await?;
         let user = tx.find_user(id).await?.ok_or(Error::NotFound("user"))?;
         view(&mut tx, user).await
+    }
+
+    /// The ids of users that callers name, in the same order.
+    pub async fn resolve_users(&self, users: Vec<UserRef>) -> Result<Vec<UserId>> {
+        let mut ids = Vec::with_capacity(users.len());
+        let mut tx = None;
+        for user in users {
+            ids.push(match user {
+                UserRef::Id(id) => id,
+                UserRef::External(external) => {
+                    let tx = match &mut tx {
+                        Some(tx) => tx,
+                        None => tx.insert(self.read().await?),
+                    };
+                    let found = tx.find_user_by_external_id(&external).await?;
+                    found.ok_or(Error::NotFound("user"))?
+                }
+            });
+        }
+        Ok(ids)
+    }
+
+    /// The id of a user that a caller names.
+    pub async fn resolve_user(&self, user: UserRef) -> Result<UserId> {
+        let ids = self.resolve_users(vec![user]).await?;
+        ids.first().copied().ok_or(Error::NotFound("user"))
     }
 
     /// Users in order of age.

@@ -11,6 +11,8 @@ mod crash;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod external_ids;
+#[cfg(test)]
 mod feed;
 #[cfg(test)]
 mod guard;

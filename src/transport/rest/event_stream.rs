@@ -17,10 +17,11 @@ use utoipa_axum::routes;
 
 use super::RestState;
 use super::events::EventBody;
-use super::extract::{AdminCredential, Query};
+use super::extract::{AdminCredential, Query, resolved};
 use super::problem::Problem;
 use super::stream::{Message, Open, Tail, events, resumed_at};
 use crate::domain::id::{Seq, UserId};
+use crate::domain::user::UserRef;
 use crate::node::Pulse;
 use crate::service::EventQuery;
 
@@ -82,8 +83,8 @@ struct StreamQuery {
     #[serde(rename = "type")]
     kind: Option<String>,
     /// That concern this user.
-    #[param(value_type = Option<Uuid>)]
-    user_id: Option<UserId>,
+    #[param(value_type = Option<String>)]
+    user_id: Option<UserRef>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
@@ -106,7 +107,8 @@ async fn stream_events(
     let after = resumed_at(&headers, query.after)?;
     let tail = Events {
         after: after.unwrap_or_else(|| rest.node.head()),
-        query,
+        kind: query.kind,
+        user_id: resolved(&rest, query.user_id).await?,
     };
     let place = rest.event_streams.take()?;
     Ok(events(Open::new(rest, place, credential, tail)))
@@ -114,7 +116,8 @@ async fn stream_events(
 
 /// A reader on its way through the log.
 struct Events {
-    query: StreamQuery,
+    kind: Option<String>,
+    user_id: Option<UserId>,
     after: Seq,
 }
 
@@ -144,8 +147,8 @@ impl Events {
         let head = rest.node.head();
         let query = EventQuery {
             after: self.after,
-            kind: self.query.kind.clone(),
-            user_id: self.query.user_id,
+            kind: self.kind.clone(),
+            user_id: self.user_id,
             limit: PAGE,
         };
         let (found, more) = rest.core.list_events(query).await?;

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
-use super::extract::{Admin, Json, Query};
+use super::extract::{Admin, Json, Query, resolved};
 use super::page::{ListBody, cursor_at_number, limit, number_of};
 use super::problem::Problem;
 use super::schema;
@@ -17,6 +17,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::id::{Seq, UserId};
+use crate::domain::user::UserRef;
 use crate::service::{AuditEntry, EventQuery};
 
 /// What happened.
@@ -107,8 +108,8 @@ struct EventsQuery {
     #[serde(rename = "type")]
     kind: Option<String>,
     /// That concern this user.
-    #[param(value_type = Option<Uuid>)]
-    user_id: Option<UserId>,
+    #[param(value_type = Option<String>)]
+    user_id: Option<UserRef>,
     /// How many items at most.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
@@ -117,7 +118,7 @@ struct EventsQuery {
 }
 
 impl EventsQuery {
-    fn read(self) -> Result<EventQuery, Problem> {
+    fn read(self, user_id: Option<UserId>) -> Result<EventQuery, Problem> {
         let after = match (self.after, self.cursor.as_deref()) {
             (Some(_), Some(_)) => {
                 return Err(Problem::invalid("send `after` or `cursor`, not both"));
@@ -133,7 +134,7 @@ impl EventsQuery {
         Ok(EventQuery {
             after: Seq(after),
             kind: self.kind,
-            user_id: self.user_id,
+            user_id,
             limit: limit(self.limit)?,
         })
     }
@@ -153,7 +154,8 @@ async fn list_events(
     _: Admin,
     Query(query): Query<EventsQuery>,
 ) -> Result<Json<ListBody<EventBody>>, Problem> {
-    let (events, next) = rest.core.list_events(query.read()?).await?;
+    let user_id = resolved(&rest, query.user_id.clone()).await?;
+    let (events, next) = rest.core.list_events(query.read(user_id)?).await?;
     let items: Result<_, Error> = events.into_iter().map(EventBody::of).collect();
     Ok(Json(ListBody {
         items: items?,
@@ -177,7 +179,7 @@ mod tests {
             limit: None,
             cursor,
         };
-        query.read().ok().map(|query| query.after.0)
+        query.read(None).ok().map(|query| query.after.0)
     }
 
     #[test]

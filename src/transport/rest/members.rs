@@ -7,13 +7,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
-use super::extract::{Admin, Id, Json, Query};
+use super::extract::{Admin, Id, Json, Member, Query};
 use super::page::{ListBody, PageQuery};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changed, Changing, Outcome};
 use super::users::UserBody;
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::text::BULK_MAX;
+use crate::domain::user::UserRef;
 
 /// Whether a user is in a group.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,12 +34,12 @@ struct MembershipBody {
 struct MembersBody {
     /// Users that come into the group; those who are in it stay.
     #[serde(default)]
-    #[schema(value_type = Vec<Uuid>)]
-    add: Vec<UserId>,
+    #[schema(value_type = Vec<String>)]
+    add: Vec<UserRef>,
     /// Users that leave it; those who are not in it are passed over.
     #[serde(default)]
-    #[schema(value_type = Vec<Uuid>)]
-    remove: Vec<UserId>,
+    #[schema(value_type = Vec<String>)]
+    remove: Vec<UserRef>,
 }
 
 /// How many came and went.
@@ -81,6 +82,8 @@ async fn change_members(
     Json(MembersBody { add, remove }): Json<MembersBody>,
 ) -> Result<Json<Outcome<Changed<MembersChangedBody>>>, Problem> {
     check_bulk(add.len() + remove.len())?;
+    let add = rest.core.resolve_users(add).await?;
+    let remove = rest.core.resolve_users(remove).await?;
     let done = rest.core.change_members(&call, id, add, remove).await?;
     let counts = MembersChangedBody {
         added: done.value.added,
@@ -100,12 +103,12 @@ fn check_bulk(users: usize) -> Result<(), Problem> {
 
 /// Put a user into a group
 #[utoipa::path(put, path = "/v1/groups/{id}/members/{user_id}",
-    params(("id" = Uuid, Path), ("user_id" = Uuid, Path), ChangeQuery),
+    params(("id" = Uuid, Path), ("user_id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     responses((status = 200, description = "The user is in the group", body = Outcome<Changed<MembershipBody>>)))]
 async fn add_member(
     State(rest): State<RestState>,
     Changing { call, settling, .. }: Changing<Admin>,
-    Id((group_id, user_id)): Id<(GroupId, UserId)>,
+    Member(group_id, user_id): Member,
 ) -> Result<Json<Outcome<Changed<MembershipBody>>>, Problem> {
     let done = rest.core.add_member(&call, group_id, user_id).await?;
     let membership = MembershipBody {
@@ -118,12 +121,12 @@ async fn add_member(
 
 /// Take a user out of a group
 #[utoipa::path(delete, path = "/v1/groups/{id}/members/{user_id}",
-    params(("id" = Uuid, Path), ("user_id" = Uuid, Path), ChangeQuery),
+    params(("id" = Uuid, Path), ("user_id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     responses((status = 200, description = "The user is not in the group", body = Outcome<Changed<MembershipBody>>)))]
 async fn remove_member(
     State(rest): State<RestState>,
     Changing { call, settling, .. }: Changing<Admin>,
-    Id((group_id, user_id)): Id<(GroupId, UserId)>,
+    Member(group_id, user_id): Member,
 ) -> Result<Json<Outcome<Changed<MembershipBody>>>, Problem> {
     let done = rest.core.remove_member(&call, group_id, user_id).await?;
     let membership = MembershipBody {

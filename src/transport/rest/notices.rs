@@ -8,12 +8,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
-use super::extract::{Id, Json, Scoped};
+use super::extract::{Id, Json, Scoped, User};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changing, Outcome, ReceiptBody};
 use super::schema;
 use crate::domain::error::Error;
-use crate::domain::id::{GroupId, UserId};
+use crate::domain::id::GroupId;
 use crate::domain::message::{NoticeContent, NoticeLevel};
 use crate::domain::text::{BODY_CHARS_MAX, TITLE_CHARS_MAX, check_line, check_paragraph};
 use crate::service::NoticeTarget;
@@ -97,13 +97,13 @@ async fn send(
 /// Say something to a user
 ///
 /// To the connections open at the moment; not repeated.
-#[utoipa::path(post, path = "/v1/users/{id}/notices", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(post, path = "/v1/users/{id}/notices", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     request_body = NoticeBody,
     responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
 async fn notify_user(
     State(rest): State<RestState>,
     asked: Changing<Scoped>,
-    Id(id): Id<UserId>,
+    User(id): User,
     Json(body): Json<NoticeBody>,
 ) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
     send(&rest, asked, NoticeTarget::User(id), body).await

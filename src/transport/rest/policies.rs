@@ -8,12 +8,12 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::RestState;
-use super::extract::{Admin, Id, Json, NoQuery, Query};
+use super::extract::{Admin, Id, Json, NoQuery, Query, User};
 use super::page::{ListBody, PageQuery};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changed, Changing, Outcome};
 use super::schema;
-use crate::domain::id::{GroupId, UserId};
+use crate::domain::id::GroupId;
 use crate::domain::policy::{AtLimit, CountBy, Policy, PolicyScope};
 use crate::service::PolicyView;
 
@@ -270,12 +270,12 @@ async fn remove_group_policy(
 }
 
 /// Look at the policy of a user
-#[utoipa::path(get, path = "/v1/policies/users/{id}", params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/v1/policies/users/{id}", params(("id" = String, Path, description = "The id, or `ext:` and the external id")),
     responses((status = 200, description = "The policy", body = PolicyBody)))]
 async fn find_user_policy(
     State(rest): State<RestState>,
     _: Admin,
-    Id(id): Id<UserId>,
+    User(id): User,
     _: NoQuery,
 ) -> Result<Json<PolicyBody>, Problem> {
     find(&rest, PolicyScope::User(id)).await
@@ -284,25 +284,25 @@ async fn find_user_policy(
 /// Set the policy of a user
 ///
 /// It wins over all others.
-#[utoipa::path(put, path = "/v1/policies/users/{id}", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(put, path = "/v1/policies/users/{id}", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     request_body = PolicyBody,
     responses((status = 200, description = "The policy as it is now", body = Outcome<Changed<PolicyBody>>)))]
 async fn put_user_policy(
     State(rest): State<RestState>,
     asked: Changing<Admin>,
-    Id(id): Id<UserId>,
+    User(id): User,
     Json(body): Json<PolicyBody>,
 ) -> Result<Json<Outcome<Changed<PolicyBody>>>, Problem> {
     put(&rest, asked, PolicyScope::User(id), body).await
 }
 
 /// Remove the policy of a user
-#[utoipa::path(delete, path = "/v1/policies/users/{id}", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(delete, path = "/v1/policies/users/{id}", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     responses((status = 200, description = "What it reached", body = Outcome<Changed<RemovedBody>>)))]
 async fn remove_user_policy(
     State(rest): State<RestState>,
     asked: Changing<Admin>,
-    Id(id): Id<UserId>,
+    User(id): User,
 ) -> Result<Json<Outcome<Changed<RemovedBody>>>, Problem> {
     remove(&rest, asked, PolicyScope::User(id)).await
 }

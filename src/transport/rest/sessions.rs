@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::RestState;
 use super::context::Context;
 use super::delivery::Delivery;
-use super::extract::{Id, Json, NoQuery, Query, Scoped, Who, object};
+use super::extract::{Id, Json, NoQuery, Query, Scoped, User, Who, object, resolved};
 use super::page::{ListBody, page};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changing, Outcome, ReceiptBody};
@@ -21,6 +21,7 @@ use crate::domain::Reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeviceId, SessionId, UserId};
 use crate::domain::session::Session;
+use crate::domain::user::UserRef;
 use crate::service::{Mode, SessionFilter};
 
 /// Whether a session lives.
@@ -125,8 +126,8 @@ fn ending(session: &Session, now: Timestamp) -> Option<(Timestamp, Reason)> {
 #[into_params(parameter_in = Query)]
 struct SessionsQuery {
     /// Of this user.
-    #[param(value_type = Option<Uuid>)]
-    user_id: Option<UserId>,
+    #[param(value_type = Option<String>)]
+    user_id: Option<UserRef>,
     /// On this device.
     #[param(value_type = Option<Uuid>)]
     device_id: Option<DeviceId>,
@@ -169,7 +170,7 @@ async fn list_sessions(
 ) -> Result<Json<ListBody<SessionBody>>, Problem> {
     let page = page(query.limit, query.cursor.as_deref())?;
     let filter = SessionFilter {
-        user_id: query.user_id,
+        user_id: resolved(&rest, query.user_id).await?,
         device_id: query.device_id,
         live: query.state.map(SessionState::is_live),
     };
@@ -194,12 +195,12 @@ async fn end_session(
 }
 
 /// End every session of a user
-#[utoipa::path(delete, path = "/v1/users/{id}/sessions", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(delete, path = "/v1/users/{id}/sessions", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
 async fn end_user_sessions(
     State(rest): State<RestState>,
     Changing { call, settling, .. }: Changing<Scoped>,
-    Id(id): Id<UserId>,
+    User(id): User,
 ) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
     let done = rest.core.end_user_sessions(&call, id).await?;
     Ok(Json(settling.receipt(&rest, done.effect).await))
@@ -208,7 +209,7 @@ async fn end_user_sessions(
 /// Sign a user in
 ///
 /// For a back end that has proved who its user is.
-#[utoipa::path(post, path = "/v1/users/{id}/sessions", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/v1/users/{id}/sessions", params(("id" = String, Path, description = "The id, or `ext:` and the external id")),
     request_body = NewSessionBody, responses(
     (status = 201, description = "Signed in", body = SignedInBody),
     (status = 202, description = "The devices in the way are being asked", body = PendingBody)))]
@@ -216,7 +217,7 @@ async fn start_session(
     State(rest): State<RestState>,
     caller: Scoped,
     context: Context,
-    Id(id): Id<UserId>,
+    User(id): User,
     _: NoQuery,
     Json(body): Json<NewSessionBody>,
 ) -> Result<Response, Problem> {

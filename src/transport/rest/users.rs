@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
-use super::extract::{Admin, Created, Id, Json, NoBody, NoQuery, Query, Scoped, Who, given};
+use super::extract::{Admin, Created, Json, NoBody, NoQuery, Query, Scoped, User, Who, given};
 use super::page::{ListBody, SearchQuery};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changed, Changing, Outcome, ReceiptBody};
@@ -168,12 +168,12 @@ async fn create_user(
 }
 
 /// Look at a user
-#[utoipa::path(get, path = "/v1/users/{id}", params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/v1/users/{id}", params(("id" = String, Path, description = "The id, or `ext:` and the external id")),
     responses((status = 200, description = "The user", body = UserBody)))]
 async fn find_user(
     State(rest): State<RestState>,
     _: Scoped,
-    Id(id): Id<UserId>,
+    User(id): User,
     _: NoQuery,
 ) -> Result<Json<UserBody>, Problem> {
     let user = rest.core.find_user(id).await?;
@@ -183,13 +183,13 @@ async fn find_user(
 /// Change a user
 ///
 /// A new password ends every session of the user. Other groups are a change of rights.
-#[utoipa::path(patch, path = "/v1/users/{id}", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(patch, path = "/v1/users/{id}", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     request_body = UserPatchBody,
     responses((status = 200, description = "The user as it is now", body = Outcome<Changed<UserBody>>)))]
 async fn update_user(
     State(rest): State<RestState>,
     Changing { call, settling, .. }: Changing<Admin>,
-    Id(id): Id<UserId>,
+    User(id): User,
     Json(body): Json<UserPatchBody>,
 ) -> Result<Json<Outcome<Changed<UserBody>>>, Problem> {
     let done = rest.core.update_user(&call, id, body.into()).await?;
@@ -200,12 +200,12 @@ async fn update_user(
 /// Delete a user
 ///
 /// Every session of the user ends with `user_deleted`.
-#[utoipa::path(delete, path = "/v1/users/{id}", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(delete, path = "/v1/users/{id}", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
 async fn delete_user(
     State(rest): State<RestState>,
     Changing { call, settling, .. }: Changing<Admin>,
-    Id(id): Id<UserId>,
+    User(id): User,
 ) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
     let done = rest.core.delete_user(&call, id).await?;
     Ok(Json(settling.receipt(&rest, done.effect).await))
@@ -214,12 +214,12 @@ async fn delete_user(
 /// Suspend a user
 ///
 /// Every session of the user ends with `user_suspended`; the user can't sign in until resumed.
-#[utoipa::path(post, path = "/v1/users/{id}/suspend", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(post, path = "/v1/users/{id}/suspend", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
 async fn suspend_user(
     State(rest): State<RestState>,
     Changing { call, settling, .. }: Changing<Admin>,
-    Id(id): Id<UserId>,
+    User(id): User,
     _: NoBody,
 ) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
     let done = rest.core.suspend_user(&call, id).await?;
@@ -227,12 +227,12 @@ async fn suspend_user(
 }
 
 /// Let a suspended user sign in again
-#[utoipa::path(post, path = "/v1/users/{id}/resume", params(("id" = Uuid, Path), ChangeQuery),
+#[utoipa::path(post, path = "/v1/users/{id}/resume", params(("id" = String, Path, description = "The id, or `ext:` and the external id"), ChangeQuery),
     responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
 async fn resume_user(
     State(rest): State<RestState>,
     Changing { call, settling, .. }: Changing<Admin>,
-    Id(id): Id<UserId>,
+    User(id): User,
     _: NoBody,
 ) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
     let done = rest.core.resume_user(&call, id).await?;

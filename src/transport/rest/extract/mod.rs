@@ -8,6 +8,7 @@ mod form;
 mod path;
 mod query;
 mod service;
+mod user;
 
 pub(super) use accept::accept_json;
 pub(super) use body::{Created, Json, NoBody, OptionalJson, given, object, unread};
@@ -18,3 +19,4 @@ pub(super) use query::{NoQuery, Query, is_dry_run};
 pub(super) use service::{
     AdminCredential, Credential, FeedCredential, FeedService, VerifyService, asked_about,
 };
+pub(super) use user::{Member, User, resolved};
