@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sessionwire::domain::message::ClientMessage;
+use sessionwire::domain::client_message::ClientMessage;
 
 fuzz_target!(|text: &str| {
     if let Err(refused) = ClientMessage::parse(text) {

@@ -298,16 +298,21 @@ impl RevocationIndex {
     }
 
     fn stale_since(&self, claims: &Claims) -> Option<Seq> {
-        let user = self.stale_users.get(&claims.sub);
-        let groups = claims
-            .groups
-            .iter()
-            .filter_map(|name| self.stale_groups.get(name));
-        user.into_iter()
-            .chain(groups)
-            .map(|entry| entry.seq)
+        self.rights_moved_at(claims.sub, &claims.groups)
             .filter(|seq| *seq > claims.as_of)
-            .max()
+    }
+
+    /// Where the rights of a user who is in these groups last moved, as far back as living tokens reach.
+    pub fn rights_moved_at<'a>(
+        &self,
+        user: UserId,
+        groups: impl IntoIterator<Item = &'a String>,
+    ) -> Option<Seq> {
+        let user = self.stale_users.get(&user);
+        let groups = groups
+            .into_iter()
+            .filter_map(|name| self.stale_groups.get(name));
+        user.into_iter().chain(groups).map(|entry| entry.seq).max()
     }
 
     /// Forgets entries that no living token can be concerned by. `now`: milliseconds since the Unix

@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use super::patience::Patient;
+use crate::transport::underlay::Underlay;
 
 /// After a failure to accept: most often there are too many open files, and some are closed meanwhile.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
@@ -102,11 +104,15 @@ impl Visit {
         if !self.begins().await {
             return;
         }
-        let service = service_for(router, self.peer);
+        let underlay = Underlay::new(self.place);
+        let service = service_for(router, self.peer, underlay.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
-            .serve_connection(io(self.stream, self.write_timeout), service)
+            .serve_connection(
+                io(self.stream, self.write_timeout, underlay.clone()),
+                service,
+            )
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {
@@ -119,7 +125,7 @@ impl Visit {
         if let Err(error) = ended {
             tracing::trace!(%error, "a connection failed");
         }
-        drop(self.place);
+        underlay.give_place_back();
     }
 
     /// Whether a first byte comes in time: hyper begins to count at that only.
@@ -136,15 +142,24 @@ impl Visit {
 }
 
 /// Small messages leave at once: waiting for more to send costs their reader 40 ms.
-fn io(stream: TcpStream, patience: Duration) -> TokioIo<Patient<TcpStream>> {
-    // A socket that refuses it is only slower.
+///
+/// What the peer does not acknowledge for as long as patience lasts ends the connection, also where it all
+/// fits into the kernel's buffer: else a stream whose reader vanished would be open for a quarter of an hour.
+fn io(stream: TcpStream, patience: Duration, underlay: Underlay) -> TokioIo<Patient<TcpStream>> {
+    tune(&stream, patience);
+    TokioIo::new(Patient::new(stream, patience, underlay))
+}
+
+/// A socket that refuses either is only slower.
+fn tune(stream: &TcpStream, patience: Duration) {
     drop(stream.set_nodelay(true));
-    TokioIo::new(Patient::new(stream, patience))
+    drop(SockRef::from(stream).set_tcp_user_timeout(Some(patience)));
 }
 
 fn service_for(
     router: Router,
     peer: SocketAddr,
+    underlay: Underlay,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = axum::response::Response,
@@ -153,6 +168,7 @@ fn service_for(
 > {
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(underlay.clone());
         router.clone().oneshot(request.map(Body::new))
     })
 }
@@ -236,6 +252,18 @@ mod tests {
 
     fn address(last: u8) -> IpAddr {
         [192, 0, 2, last].into()
+    }
+
+    #[tokio::test]
+    async fn the_kernel_has_no_more_patience_than_we() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_far, near) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (near, _) = near.unwrap();
+        let patience = Duration::from_secs(20);
+        tune(&near, patience);
+        let set = SockRef::from(&near).tcp_user_timeout();
+        assert_eq!(set.unwrap(), Some(patience));
     }
 
     #[test]

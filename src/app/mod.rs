@@ -30,8 +30,9 @@ use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
 use crate::transport::rest::{self, Places, RestSettings, RestState};
+use crate::transport::sockets::{SocketSettings, SocketState};
 use crate::transport::web::{self, Pages};
-use crate::transport::websocket::{self, SocketSettings, SocketState};
+use crate::transport::{sse, websocket};
 
 /// The name of the key file in the data directory.
 pub const KEY_FILE: &str = "sessionwire.key";
@@ -184,7 +185,9 @@ impl App {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let others = websocket::routes(self.sockets).merge(web::routes(self.pages));
+        let others = websocket::routes(self.sockets.clone())
+            .merge(sse::routes(self.sockets))
+            .merge(web::routes(self.pages));
         let router = rest::router(self.rest, others);
         let stopped = async move { drop(stopped.await) };
         let mut server = tokio::spawn(door::serve(listener, router, self.bounds, stopped));

@@ -9,19 +9,24 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::transport::underlay::Underlay;
+
 /// A connection whose peer has to read.
 pub(super) struct Patient<S> {
     stream: S,
     patience: Duration,
+    underlay: Underlay,
     /// Since a write got nowhere: most connections never need one.
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+    /// `underlay` hears of each flush.
+    pub(super) fn new(stream: S, patience: Duration, underlay: Underlay) -> Self {
         Self {
             stream,
             patience,
+            underlay,
             stuck: None,
         }
     }
@@ -81,6 +86,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = flushed {
+            this.underlay.note_flush();
+        }
         this.judge(cx, flushed)
     }
 
@@ -102,7 +110,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_nothing_is_let_go_of() {
         let (near, _far) = duplex(8);
-        let mut near = Patient::new(near, PATIENCE);
+        let mut near = Patient::new(near, PATIENCE, Underlay::new(()));
         let began = tokio::time::Instant::now();
         let error = near.write_all(&[0; 9]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -112,7 +120,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_slowly_is_waited_for() {
         let (near, mut far) = duplex(8);
-        let mut near = Patient::new(near, PATIENCE);
+        let mut near = Patient::new(near, PATIENCE, Underlay::new(()));
         let reading = async {
             for _ in 0..8 {
                 sleep(Duration::from_secs(29)).await;

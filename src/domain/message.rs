@@ -1,4 +1,4 @@
-//! Messages: what a client hears and says, and the rule of what it is owed. CONTRACT "The socket".
+//! Messages: what a client hears, and the rule of what it is owed. CONTRACT "The socket".
 //!
 //! To add one that a client hears: a variant of [`ServerMessage`], its row in `docs/protocol.md`, and
 //! its snapshot. It may not know transports.
@@ -65,6 +65,40 @@ pub enum ServerMessage {
     /// Something was wrong with what the client said; nothing else changes.
     #[serde(rename = "error")]
     Error { code: &'static str, message: String },
+}
+
+impl ServerMessage {
+    /// The name of its type on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome(_) => "welcome",
+            Self::PermissionsChanged(_) => "permissions.changed",
+            Self::SessionRevoked(_) => "session.revoked",
+            Self::TakeoverRequested { .. } => "session.takeover_requested",
+            Self::Notice { .. } => "notice",
+            Self::TokenExpiring { .. } => "token.expiring",
+            Self::TokenRefreshed { .. } => "token.refreshed",
+            Self::Reconnect { .. } => "reconnect",
+            Self::Pong => "pong",
+            Self::Error { .. } => "error",
+        }
+    }
+
+    /// The log position that it carries as its id.
+    pub fn id(&self) -> Option<Seq> {
+        match self {
+            Self::PermissionsChanged(PermissionsChanged { id, .. })
+            | Self::SessionRevoked(SessionRevoked { id, .. })
+            | Self::TakeoverRequested { id, .. }
+            | Self::Notice { id, .. } => Some(*id),
+            Self::Welcome(_)
+            | Self::TokenExpiring { .. }
+            | Self::TokenRefreshed { .. }
+            | Self::Reconnect { .. }
+            | Self::Pong
+            | Self::Error { .. } => None,
+        }
+    }
 }
 
 /// See [`ServerMessage::Welcome`].
@@ -165,74 +199,6 @@ pub struct NoticeContent {
     pub body: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub data: Option<serde_json::Value>,
-}
-
-/// What a client says.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "type", deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "the fields are the contract's members, described there"
-)]
-pub enum ClientMessage {
-    /// The token, as the first message.
-    #[serde(rename = "auth")]
-    Auth { token: String },
-    /// A newer token of the same session.
-    #[serde(rename = "token.refresh")]
-    TokenRefresh { token: String },
-    /// Is anybody there?
-    #[serde(rename = "ping")]
-    Ping {},
-    /// The person was told.
-    #[serde(rename = "ack")]
-    Ack { id: Seq },
-    /// The person is there.
-    #[serde(rename = "activity")]
-    Activity {},
-    /// May the other device take the seat?
-    #[serde(rename = "takeover.answer")]
-    TakeoverAnswer {
-        request_id: TakeoverRequestId,
-        allow: bool,
-    },
-}
-
-/// Why a frame is not a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// Not JSON, or not an object: the connection closes.
-    #[error("a frame must hold one JSON object")]
-    NotAnObject,
-    /// A type that this server does not know: answered with an error, otherwise ignored.
-    #[error("unknown message type")]
-    UnknownType,
-    /// A known type with missing, wrong or unknown members: likewise.
-    #[error("wrong or unknown members for this message type")]
-    WrongMembers,
-}
-
-impl ClientMessage {
-    const TYPES: [&'static str; 6] = [
-        "auth",
-        "token.refresh",
-        "ping",
-        "ack",
-        "activity",
-        "takeover.answer",
-    ];
-
-    /// Reads a text frame. Nesting is bounded by the JSON reader (128 levels).
-    pub fn parse(text: &str) -> Result<Self, Unreadable> {
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|_| Unreadable::NotAnObject)?;
-        let object = value.as_object().ok_or(Unreadable::NotAnObject)?;
-        let kind = object.get("type").and_then(serde_json::Value::as_str);
-        if !kind.is_some_and(|kind| Self::TYPES.contains(&kind)) {
-            return Err(Unreadable::UnknownType);
-        }
-        serde_json::from_value(value).map_err(|_| Unreadable::WrongMembers)
-    }
 }
 
 /// What moved a user's rights, for the message about it.
@@ -371,6 +337,14 @@ mod tests {
                 message: "no".into(),
             },
         ];
+        for message in &messages {
+            let json = serde_json::to_value(message).unwrap();
+            assert_eq!(json["type"], message.kind());
+            assert_eq!(
+                json.get("id").and_then(serde_json::Value::as_u64),
+                message.id().map(|id| id.0)
+            );
+        }
         insta::assert_json_snapshot!(messages);
     }
 }

@@ -4,6 +4,7 @@
 //! not know databases, sockets, HTTP or which clock is in use.
 
 pub mod access;
+pub mod client_message;
 pub mod clock;
 pub mod close;
 pub mod device;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sessionwire_guard::{Claims, Reason, Verdict};
 
 use super::Inner;
-use super::connection::{Identified, Identity, Output, Unidentified};
+use super::connection::{Identified, Identity, Output, Past, Unidentified};
 use super::hub::Seat;
 use super::line::{Line, Visitor};
 use super::mailbox::Mailbox;
@@ -73,6 +73,8 @@ pub(super) fn admit(node: &Arc<Inner>, address: Option<IpAddr>) -> Result<Visito
         waiting,
         mailbox,
         state,
+        answers: true,
+        heard: None,
         node: Arc::clone(node),
     })
 }
@@ -85,6 +87,8 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
         waiting,
         mailbox,
         node,
+        answers,
+        heard,
         state: _,
     } = visitor;
     let now = node.clock.now();
@@ -98,6 +102,7 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
         id: identity.connection,
         session: identity.session,
         device: identity.device,
+        answers,
         mailbox: Arc::clone(&mailbox),
     };
     let (registration, must_read) = node.hub.register(identity.user, seat, now, claims.as_of)?;
@@ -118,7 +123,7 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
     }
     let uptime = node.clock.uptime();
     let mut line = Line {
-        state: Identified::new(identity, claims, stale, uptime, node.timing),
+        state: Identified::new(identity, claims, Past { stale, heard }, uptime, node.timing),
         mailbox,
         armed: Armed::default(),
         registration,

@@ -14,6 +14,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
 use crate::domain::id::Seq;
+use crate::domain::standing::Standing;
 
 /// The longest life that an access token may have been given (the upper bound of its setting), and
 /// leeway for clocks that differ.
@@ -131,6 +132,12 @@ impl Gate {
             return Err(Error::TokenExpired);
         }
         Ok(self.index.read().verdict(claims))
+    }
+
+    /// Where the rights of a user with this standing last moved.
+    pub(super) fn rights_moved_at(&self, standing: &Standing) -> Option<Seq> {
+        let index = self.index.read();
+        index.rights_moved_at(standing.user_id, &standing.groups)
     }
 
     /// Begins anew after this position.

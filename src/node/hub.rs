@@ -28,6 +28,8 @@ pub(super) struct Seat {
     pub(super) id: ConnectionId,
     pub(super) session: SessionId,
     pub(super) device: DeviceId,
+    /// Whether its client has a way to answer.
+    pub(super) answers: bool,
     pub(super) mailbox: Arc<Mailbox>,
 }
 

@@ -12,7 +12,7 @@ use super::mailbox::{Letter, Mailbox};
 use super::wheel::Armed;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::{Seq, SessionId, UserId};
 use sessionwire_guard::{Claims, Verdict};
 
 impl Examine for Gate {
@@ -27,10 +27,21 @@ pub struct Visitor {
     pub(super) waiting: Waiting,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) state: Unidentified,
+    pub(super) answers: bool,
+    pub(super) heard: Option<Seq>,
     pub(super) node: Arc<Inner>,
 }
 
 impl Visitor {
+    /// It can hear and not say anything, and has heard the message of this position before, if any.
+    pub fn only_hears(self, heard: Option<Seq>) -> Self {
+        Self {
+            answers: false,
+            heard,
+            ..self
+        }
+    }
+
     /// The token of the client's first message, or how to close.
     pub fn on_text(&self, text: &str) -> Result<String, Close> {
         self.state.on_text(text, self.node.clock.uptime())
@@ -105,6 +116,9 @@ impl Line {
             Letter::Drain(after_ms) => Identified::on_drain(after_ms, outputs),
             Letter::Frame(frame, ticket) => self.state.on_frame(frame, ticket, outputs),
             Letter::Rights(rights) => {
+                let gate = &self.node.gate;
+                self.state
+                    .recall(&rights, |standing| gate.rights_moved_at(standing));
                 if let Some(outcome) = self.state.on_rights(&rights, now, outputs) {
                     let answered = self.mailbox.take_owed(rights.standing.as_of);
                     outputs.extend(answered.into_iter().map(|it| Output::Settle(it, outcome)));

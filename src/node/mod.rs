@@ -256,12 +256,12 @@ impl Node {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Whether a connection of one of these sessions of the user is open here.
+    /// Whether a connection of one of these sessions of the user is open here that could answer a
+    /// question.
     pub fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool {
-        self.inner
-            .hub
-            .count(user, |seat| sessions.contains(&seat.session))
-            > 0
+        self.inner.hub.count(user, |seat| {
+            seat.answers && sessions.contains(&seat.session)
+        }) > 0
     }
 
     /// How many connections are of one of these users or one of these sessions.

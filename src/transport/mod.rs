@@ -5,9 +5,14 @@
 
 pub mod address;
 mod cookies;
+mod credential;
 pub mod desk;
+mod driver;
 pub mod origin;
 pub mod rest;
+pub mod sockets;
+pub mod sse;
 pub mod status;
+pub mod underlay;
 pub mod web;
 pub mod websocket;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Server, device_named};
+use crate::support::{Answer, PASSWORD, Reader, Server, device_named};
 
 /// A browser as far as cookies are concerned: keeps them, and sends them with whatever is asked.
 struct Browser<'a> {
@@ -167,6 +167,36 @@ async fn a_header_goes_before_a_cookie() {
     let request = request.header("cookie", browser.header());
     let answer = request.bearer_auth(ben.access_token).send().await.unwrap();
     assert_eq!(Answer::read(answer).await.body["username"], "ben");
+}
+
+#[tokio::test]
+async fn the_stream_takes_the_cookie_where_a_page_of_ours_asks_only() {
+    let server = Server::start().await;
+    let anna = server.user("anna", &[]).await;
+    let mut browser = Browser::new(&server);
+    browser.sign_in("anna").await;
+    let cookie = browser.header();
+    let ask = async |headers: &[(&str, &str)]| {
+        let mut request = server.http.get(format!("{}/v1/stream", server.url));
+        request = request.header("cookie", &cookie);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    };
+    let own = format!("http://{}", server.address);
+    for proof in [("sec-fetch-site", "same-origin"), ("origin", own.as_str())] {
+        let mut stream = Reader::of(ask(&[proof]).await);
+        assert_eq!(stream.expect("welcome").await.data["user_id"], anna);
+    }
+    for stray in [
+        &[][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[("origin", "https://evil.example")],
+    ] {
+        let refused = Answer::read(ask(stray).await).await;
+        assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    }
 }
 
 #[tokio::test]

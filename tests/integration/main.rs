@@ -43,6 +43,8 @@ mod sessions;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]
+mod sse;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod support;

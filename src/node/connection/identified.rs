@@ -11,7 +11,7 @@ use super::{Intent, Output, Timing};
 use crate::domain::access::InitiatingEntity;
 use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
-use crate::domain::id::{ConnectionId, DeviceId, SessionId, UserId};
+use crate::domain::id::{ConnectionId, DeviceId, Seq, SessionId, UserId};
 use crate::domain::message::{RightsCause, ServerMessage, Welcome, owed, session_revoked};
 use crate::domain::standing::{Standing, Told};
 use crate::node::delivery::{Outcome, Ticket};
@@ -31,11 +31,21 @@ pub(in crate::node) struct Identity {
     pub(in crate::node) device: DeviceId,
 }
 
+/// What is known of a client that comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::node) struct Past {
+    /// What made its token stale, where it was.
+    pub(in crate::node) stale: Option<RightsCause>,
+    /// The position of the last message that it heard.
+    pub(in crate::node) heard: Option<Seq>,
+}
+
 /// What a connection has until it is welcomed.
 struct Arrival {
     claims: Box<Claims>,
-    /// What made the token stale, where it was.
-    stale: Option<RightsCause>,
+    past: Past,
+    /// Whether the client was told its present rights by an earlier connection.
+    told: bool,
     until: Duration,
     /// Messages that came before the welcome.
     held: Vec<(Frame, Option<Ticket>)>,
@@ -65,7 +75,7 @@ impl Identified {
     pub(in crate::node) fn new(
         identity: Identity,
         claims: Claims,
-        stale: Option<RightsCause>,
+        past: Past,
         uptime: Duration,
         timing: Timing,
     ) -> Self {
@@ -74,7 +84,8 @@ impl Identified {
             expires_at: Timestamp::from_seconds(claims.exp),
             phase: Phase::Arriving(Box::new(Arrival {
                 claims: Box::new(claims),
-                stale,
+                past,
+                told: false,
                 until: uptime.saturating_add(timing.patience),
                 held: Vec::new(),
             })),
@@ -95,6 +106,21 @@ impl Identified {
     /// Whether the client was welcomed.
     pub(in crate::node) fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Live(_))
+    }
+
+    /// A client whose last message was the one about what moved its rights last needs no other about it.
+    /// `moved_at`: where that was. Only the message itself will do: later ones may have overtaken it.
+    pub(in crate::node) fn recall(
+        &mut self,
+        rights: &Rights,
+        moved_at: impl FnOnce(&Standing) -> Option<Seq>,
+    ) {
+        if let Phase::Arriving(arrival) = &mut self.phase
+            && let Some(heard) = arrival.past.heard
+            && heard <= rights.standing.as_of
+        {
+            arrival.told = moved_at(&rights.standing) == Some(heard);
+        }
     }
 
     /// The present rights. `None`: they can't be dealt with yet; else what came of them for those who
@@ -130,8 +156,12 @@ impl Identified {
                     return None;
                 }
                 let claims = &arrival.claims;
-                let told = Told::by_token(&claims.groups, &claims.permissions);
-                let stale = arrival.stale;
+                let told = if arrival.told {
+                    Told::by_standing(standing)
+                } else {
+                    Told::by_token(&claims.groups, &claims.permissions)
+                };
+                let stale = arrival.past.stale;
                 let held = std::mem::take(&mut arrival.held);
                 let presented = arrival.claims.clone();
                 self.phase = Phase::Live(Arc::clone(standing));

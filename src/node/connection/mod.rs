@@ -19,7 +19,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{Seq, TakeoverRequestId};
 use crate::domain::message::ServerMessage;
 
-pub(super) use identified::{Identified, Identity};
+pub(super) use identified::{Identified, Identity, Past};
 pub(super) use unidentified::Unidentified;
 
 /// What a transport has to do, in order.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use sessionwire_guard::{Claims, Verdict};
 
 use super::{Examine, Identified, Intent, Output};
+use crate::domain::client_message::{ClientMessage, Unreadable};
 use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
 use crate::domain::error::{Error, ErrorCode};
-use crate::domain::message::{ClientMessage, ServerMessage, Unreadable};
+use crate::domain::message::ServerMessage;
 
 /// How often word of the person's activity is passed on.
 const ACTIVITY_EVERY: Duration = Duration::from_mins(1);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::pace::Pace;
+use crate::domain::client_message::ClientMessage;
 use crate::domain::close::Close;
-use crate::domain::message::ClientMessage;
 
 /// See the module.
 pub(in crate::node) struct Unidentified {

@@ -14,7 +14,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{ConnectionId, DeviceId, Seq};
 use crate::domain::standing::Standing;
 use crate::node::connection::{
-    Examine, Identified, Identity, Intent, Output, Timing, Unidentified,
+    Examine, Identified, Identity, Intent, Output, Past, Timing, Unidentified,
 };
 use crate::node::mailbox::Rights;
 
@@ -52,7 +52,13 @@ impl Machine {
             user: user(1),
             device: DeviceId(Uuid::nil()),
         };
-        let state = Identified::new(identity, claims.clone(), None, clock.uptime(), TIMING);
+        let state = Identified::new(
+            identity,
+            claims.clone(),
+            Past::default(),
+            clock.uptime(),
+            TIMING,
+        );
         Self {
             tokens: Known(claims, Verdict::Good),
             state,

@@ -52,6 +52,7 @@ pub(super) use problem::Problem;
 pub use router::router;
 pub use specification::openapi;
 pub use stream::Places;
+pub(super) use stream::resumed_at;
 
 /// What REST stands on; cheap to clone.
 #[derive(Clone)]

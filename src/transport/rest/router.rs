@@ -21,6 +21,7 @@ use super::context::{Frame, X_REQUEST_ID, accompany, bound_in_time};
 use super::extract::accept_json;
 use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, once};
 use super::problem::Problem;
+use super::stream::LAST_EVENT_ID;
 use super::{
     api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health, me,
     members, notices, oauth, policies, presence, revoke_all, sessions, sign_in, signing_keys,
@@ -191,7 +192,13 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         ])
         // Cookies count from these origins too.
         .allow_credentials(true)
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY, X_REQUEST_ID])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IDEMPOTENCY_KEY,
+            LAST_EVENT_ID,
+            X_REQUEST_ID,
+        ])
         .expose_headers([
             X_REQUEST_ID,
             RETRY_AFTER,

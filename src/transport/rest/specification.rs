@@ -14,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::problem::ProblemBody;
 use super::router::{Audience, groups};
+use crate::transport::sse;
 
 /// A credential, by its name in the document.
 const ACCESS_TOKEN: &str = "access_token";
@@ -32,8 +33,9 @@ pub fn openapi() -> OpenApi {
         })))
         .components(Some(components()))
         .build();
-    for (audience, _, router) in groups() {
-        let mut part = router.into_openapi();
+    let groups = groups().map(|(audience, _, router)| (audience, router.into_openapi()));
+    let sockets = [(Audience::SignedIn, sse::described().into_openapi())];
+    for (audience, mut part) in groups.into_iter().chain(sockets) {
         describe(&mut part, audience);
         document.merge(part);
     }

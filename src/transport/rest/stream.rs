@@ -13,7 +13,7 @@ use axum::response::Sse;
 use axum::response::sse;
 use futures::future::BoxFuture;
 use futures::stream::{Stream, unfold};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -26,6 +26,8 @@ use crate::domain::id::Seq;
 
 /// Between two looks where nothing moved.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
+/// The position of the last message that a reader has had.
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// When somebody who was refused for want of a place may ask again, in seconds.
 const FULL_RETRY_AFTER_S: u64 = 5;
 
@@ -194,8 +196,11 @@ impl<T: Tail> Open<T> {
 }
 
 /// Where a reader was when it lost the stream: the header `Last-Event-ID`, else what the query says.
-pub(super) fn resumed_at(headers: &HeaderMap, after: Option<u64>) -> Result<Option<Seq>, Problem> {
-    let position = match headers.get("last-event-id") {
+pub(in crate::transport) fn resumed_at(
+    headers: &HeaderMap,
+    after: Option<u64>,
+) -> Result<Option<Seq>, Problem> {
+    let position = match headers.get(LAST_EVENT_ID) {
         None => after,
         Some(id) => {
             let id = id.to_str().ok().and_then(|id| id.parse().ok());

@@ -1,15 +1,12 @@
 //! `GET /v1/socket`: the socket as a WebSocket. It may not decide what a client hears or when it is
 //! closed: it drives the state machine of `node`, one task a connection.
 
-mod driver;
-mod handshake;
+mod serve;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
@@ -18,15 +15,13 @@ use axum::extract::{ConnectInfo, Extension, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::HeaderMap;
-use ipnet::IpNet;
 
 use super::address::client_address;
-use super::desk::Desk;
-use super::origin::AllowedOrigins;
+use super::credential::Credential;
 use super::rest::Problem;
+use super::sockets::SocketState;
 use crate::domain::error::Error;
-use crate::node::Node;
-use handshake::{Credential, Greeting};
+use serve::Greeting;
 
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sessionwire.v1";
@@ -34,30 +29,6 @@ pub const SUBPROTOCOL: &str = "sessionwire.v1";
 /// tungstenite's read buffer of a connection, in bytes: its default is 128 KiB, and an idle
 /// connection reads a pong a minute.
 const READ_BUFFER_BYTES: usize = 512;
-
-/// What the handler of sockets needs.
-#[derive(Clone)]
-pub struct SocketState {
-    /// The node that holds the connections.
-    pub node: Node,
-    /// The writing half.
-    pub desk: Arc<dyn Desk>,
-    /// What can be told.
-    pub settings: Arc<SocketSettings>,
-}
-
-/// What sockets can be told.
-#[derive(Clone, Debug)]
-pub struct SocketSettings {
-    /// Which pages may connect.
-    pub allowed_origins: AllowedOrigins,
-    /// Proxies whose word about a client's address is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The longest message that a client may send.
-    pub max_frame_bytes: usize,
-    /// How long a client may read nothing of what waits for it.
-    pub write_timeout: Duration,
-}
 
 /// The route, for a server that tells handlers the peer's address
 /// (`into_make_service_with_connect_info::<SocketAddr>()`); where it doesn't, no limit per address
@@ -99,7 +70,7 @@ async fn upgrade(
         .write_buffer_size(0)
         .max_frame_size(limit)
         .max_message_size(limit)
-        .on_upgrade(move |socket| driver::serve(socket, state, greeting))
+        .on_upgrade(move |socket| serve::serve(socket, state, greeting))
 }
 
 fn not_a_websocket(rejection: &WebSocketUpgradeRejection) -> Response {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::{SocketSettings, SocketState, routes};
+use super::routes;
 use crate::domain::Reason;
 use crate::domain::error::Error;
 use crate::domain::event::{Audience, Event, SessionEnded};
@@ -27,6 +27,7 @@ use crate::node::tests::world::World;
 use crate::service::Origin;
 use crate::transport::desk::{Answer, Desk};
 use crate::transport::origin::AllowedOrigins;
+use crate::transport::sockets::{SocketSettings, SocketState};
 
 const LIMIT: usize = 16_384;
 

@@ -1,7 +1,5 @@
-//! A WebSocket as the driver sees it: outputs go out under a time bound, messages come in, and it is
-//! closed so that the peer gets to read why. It may not know what the messages mean.
-
-use std::time::Duration;
+//! A WebSocket as what carries messages, closed so that the peer gets to read why. It may not know what the
+//! messages mean.
 
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -12,55 +10,26 @@ use tokio_tungstenite::tungstenite::Error as Broken;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use crate::domain::close::Close;
-use crate::domain::metric;
-use crate::node::{Frame, Intent, Output};
-
-/// How long the peer gets to answer a close. Dropping a TCP connection that holds unread bytes resets
-/// it, and may take the close frame from the peer before it was read.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// What came in.
-pub(super) enum Incoming {
-    /// Text.
-    Text(Utf8Bytes),
-    /// Binary, which nobody speaks here.
-    Binary,
-    /// A ping or pong.
-    Control,
-    /// The peer has gone, or says that it goes.
-    Gone,
-    /// Something that has to be answered with a close.
-    Broken(Close),
-}
-
-/// What is left to do when the outputs have been written.
-pub(super) enum Next {
-    /// Go on, with these to be asked of the service.
-    On(Vec<Intent>),
-    /// The close frame was written: let go.
-    Closed,
-    /// Nothing can be written any more.
-    Gone,
-}
+use crate::node::Frame;
+use crate::transport::driver::{Gone, Incoming, Item, LINGER, Wire};
 
 /// The socket.
-pub(super) struct Wire {
+pub(super) struct WebSocketWire {
     socket: WebSocket,
-    patience: Duration,
     is_broken: bool,
 }
 
-impl Wire {
-    pub(super) fn new(socket: WebSocket, patience: Duration) -> Self {
+impl WebSocketWire {
+    pub(super) fn new(socket: WebSocket) -> Self {
         Self {
             socket,
-            patience,
             is_broken: false,
         }
     }
+}
 
-    /// The next thing that comes in. May be dropped half-way without loss.
-    pub(super) async fn read(&mut self) -> Incoming {
+impl Wire for WebSocketWire {
+    async fn read(&mut self) -> Incoming {
         match self.socket.recv().await {
             Some(Ok(Message::Text(text))) => Incoming::Text(text),
             Some(Ok(Message::Binary(_))) => Incoming::Binary,
@@ -73,64 +42,21 @@ impl Wire {
         }
     }
 
-    /// Writes outputs, in order. Those who wait for a receipt hear of it once all has gone to the
-    /// kernel; a client that takes nothing for as long as patience lasts is too slow.
-    pub(super) async fn write(&mut self, outputs: Vec<Output>) -> Next {
-        if outputs.is_empty() {
-            return Next::On(Vec::new());
+    async fn send(&mut self, items: Vec<Item>) -> Result<(), Gone> {
+        for item in items {
+            let message = match item {
+                Item::Message(frame) => text(frame),
+                Item::Ping => Message::Ping(Bytes::new()),
+                Item::Close(close) => close_message(close),
+            };
+            self.socket.feed(message).await.map_err(|_| Gone)?;
         }
-        let mut intents = Vec::new();
-        let mut settled = Vec::new();
-        let mut messages = Vec::with_capacity(outputs.len());
-        let mut closing = None;
-        for output in outputs {
-            match output {
-                Output::Send(message) => messages.push(text(Frame::of(&message))),
-                Output::SendShared(frame) => messages.push(text(frame)),
-                Output::Ping => messages.push(Message::Ping(Bytes::new())),
-                Output::Settle(ticket, outcome) => settled.push((ticket, outcome)),
-                Output::Call(intent) => intents.push(intent),
-                // Nothing is sent after a close.
-                Output::Close(close) => closing = closing.or(Some(close)),
-            }
-        }
-        let sent = u64::try_from(messages.len()).unwrap_or_default();
-        messages.extend(closing.map(close_message));
-        match timeout(self.patience, self.send(messages)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Next::Gone,
-            Err(_) => return self.give_up().await,
-        }
-        metrics::counter!(metric::MESSAGES_SENT).increment(sent);
-        for (ticket, outcome) in settled {
-            ticket.resolve(outcome);
-        }
-        match closing {
-            Some(close) => {
-                count_close(close);
-                Next::Closed
-            }
-            None => Next::On(intents),
-        }
+        self.socket.flush().await.map_err(|_| Gone)
     }
 
-    async fn send(&mut self, messages: Vec<Message>) -> Result<(), Error> {
-        for message in messages {
-            self.socket.feed(message).await?;
-        }
-        self.socket.flush().await
-    }
-
-    /// The peer does not read. It may yet read the close, if that finds room in its window.
-    async fn give_up(&mut self) -> Next {
-        count_close(Close::TOO_SLOW);
-        let close = self.socket.send(close_message(Close::TOO_SLOW));
-        let _ = timeout(LINGER, close).await;
-        Next::Gone
-    }
-
-    /// Lets go after a close was written or read: the peer gets a moment to answer it.
-    pub(super) async fn linger(mut self) {
+    /// The peer gets a moment to answer the close: dropping a TCP connection that holds unread bytes
+    /// resets it, and may take the close frame from the peer before it was read.
+    async fn linger(mut self) {
         if self.is_broken {
             // Nothing more can be read of it, so its answer can't be waited for.
             tokio::time::sleep(LINGER).await;
@@ -154,11 +80,6 @@ fn close_message(close: Close) -> Message {
         code: close.code.number(),
         reason: Utf8Bytes::from_static(close.reason),
     }))
-}
-
-fn count_close(close: Close) {
-    let code = close.code.number().to_string();
-    metrics::counter!(metric::CONNECTIONS_CLOSED, "code" => code).increment(1);
 }
 
 /// What a failed read means.

@@ -1,20 +1,10 @@
-//! What a WebSocket handshake brings along: origin, address and credential. It may not know whether
-//! the credential is good.
-
-use std::net::IpAddr;
+//! How the request for a socket says who asks. It may not know whether the credential is good.
 
 use http::{HeaderMap, header};
 
+use super::cookies::{self, Sent};
+use super::origin::AllowedOrigins;
 use crate::domain::secret::Bearer;
-use crate::transport::cookies::{self, Sent};
-use crate::transport::origin::AllowedOrigins;
-
-/// What the request for an upgrade said.
-pub(super) struct Greeting {
-    pub(super) origin_allowed: bool,
-    pub(super) credential: Credential,
-    pub(super) address: Option<IpAddr>,
-}
 
 /// How the client says who it is.
 pub(super) enum Credential {

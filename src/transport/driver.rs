@@ -1,0 +1,243 @@
+//! Drives a connection, whatever carries its messages: what comes in goes to the state machine, what comes
+//! out of it to the wire and to the service. It may not decide what that is.
+
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::time::timeout;
+
+use super::sockets::SocketState;
+use crate::domain::close::Close;
+use crate::domain::error::Error;
+use crate::domain::message::ServerMessage;
+use crate::domain::metric;
+use crate::node::{Frame, Intent, Line, Outcome, Output, Ticket};
+use crate::service::Origin;
+
+/// How long a peer that was given up, or that was told why it is closed, gets to read and answer that.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
+
+/// What came in.
+pub(super) enum Incoming {
+    /// Text.
+    Text(Utf8Bytes),
+    /// Binary, which nobody speaks here.
+    Binary,
+    /// A sign of life that says nothing.
+    Control,
+    /// The peer has gone, or says that it goes.
+    Gone,
+    /// Something that has to be answered with a close.
+    Broken(Close),
+}
+
+/// What is written.
+pub(super) enum Item {
+    /// A message.
+    Message(Frame),
+    /// Whether the peer is still there.
+    Ping,
+    /// The end.
+    Close(Close),
+}
+
+/// Nothing can be written any more.
+pub(super) struct Gone;
+
+/// What carries messages.
+pub(super) trait Wire: Send {
+    /// The next thing that comes in. May be dropped half-way without loss.
+    fn read(&mut self) -> impl Future<Output = Incoming> + Send;
+
+    /// Writes, in order; returns when all has gone to the kernel.
+    fn send(&mut self, items: Vec<Item>) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Lets go after the end was written or read.
+    fn linger(self) -> impl Future<Output = ()> + Send;
+}
+
+/// What is left to do when outputs have been written.
+enum Next {
+    /// Go on, with these to be asked of the service.
+    On(Vec<Intent>),
+    /// The end was written: let go.
+    Closed,
+    /// Nothing can be written any more.
+    Gone,
+}
+
+/// From the hub to the end.
+pub(super) async fn hold(
+    mut wire: impl Wire,
+    mut line: Line,
+    state: &SocketState,
+    origin: &Origin,
+) {
+    let patience = state.settings.write_timeout;
+    while let Some(outputs) = next(&mut wire, &mut line).await {
+        match write(&mut wire, outputs, patience).await {
+            Next::On(intents) => {
+                let outputs = ask_all(intents, &line, state, origin).await;
+                if let Next::Gone = write(&mut wire, outputs, patience).await {
+                    return;
+                }
+            }
+            Next::Closed => break,
+            Next::Gone => return,
+        }
+    }
+    // Out of the hub first: who is closing is not present any more.
+    let _pass = line.leave();
+    wire.linger().await;
+}
+
+/// The whole life of a connection that is not let in: it is told why.
+pub(super) async fn turn_away(mut wire: impl Wire, last_words: Vec<Output>, state: &SocketState) {
+    let written = write(&mut wire, last_words, state.settings.write_timeout).await;
+    if !matches!(written, Next::Gone) {
+        wire.linger().await;
+    }
+}
+
+/// What is to be done next; `None`: the peer has gone.
+async fn next(wire: &mut impl Wire, line: &mut Line) -> Option<Vec<Output>> {
+    if !line.is_live() {
+        // What the client says is left unread until it is welcomed.
+        return Some(line.next().await);
+    }
+    let incoming = tokio::select! {
+        biased;
+        outputs = line.next() => return Some(outputs),
+        incoming = wire.read() => incoming,
+    };
+    match incoming {
+        Incoming::Text(text) => Some(line.on_text(&text)),
+        Incoming::Binary => Some(vec![Output::Close(Close::PROTOCOL_ERROR)]),
+        Incoming::Control => Some(line.on_control()),
+        Incoming::Gone => None,
+        Incoming::Broken(why) => Some(vec![Output::Close(why)]),
+    }
+}
+
+/// Outputs, by what has to be done about them.
+#[derive(Default)]
+struct Batch {
+    items: Vec<Item>,
+    messages: u64,
+    settled: Vec<(Ticket, Outcome)>,
+    intents: Vec<Intent>,
+    close: Option<Close>,
+}
+
+impl Batch {
+    fn of(outputs: Vec<Output>) -> Self {
+        let mut batch = Self::default();
+        for output in outputs {
+            match output {
+                Output::Send(message) => batch.message(Frame::of(&message)),
+                Output::SendShared(frame) => batch.message(frame),
+                Output::Ping => batch.items.push(Item::Ping),
+                Output::Settle(ticket, outcome) => batch.settled.push((ticket, outcome)),
+                Output::Call(intent) => batch.intents.push(intent),
+                // Nothing is sent after a close.
+                Output::Close(close) => batch.close = batch.close.or(Some(close)),
+            }
+        }
+        batch.items.extend(batch.close.map(Item::Close));
+        batch
+    }
+
+    fn message(&mut self, frame: Frame) {
+        self.messages += 1;
+        self.items.push(Item::Message(frame));
+    }
+}
+
+/// Writes outputs, in order. Those who wait for a receipt hear of it once all has gone to the kernel; a
+/// client that takes nothing for as long as patience lasts is too slow.
+async fn write(wire: &mut impl Wire, outputs: Vec<Output>, patience: Duration) -> Next {
+    if outputs.is_empty() {
+        return Next::On(Vec::new());
+    }
+    let batch = Batch::of(outputs);
+    if !batch.items.is_empty() {
+        match timeout(patience, wire.send(batch.items)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Gone)) => return Next::Gone,
+            Err(_) => return give_up(wire).await,
+        }
+    }
+    metrics::counter!(metric::MESSAGES_SENT).increment(batch.messages);
+    for (ticket, outcome) in batch.settled {
+        ticket.resolve(outcome);
+    }
+    match batch.close {
+        Some(close) => {
+            count_close(close);
+            Next::Closed
+        }
+        None => Next::On(batch.intents),
+    }
+}
+
+/// The peer does not read. It may yet read the end, if that finds room on the way to it.
+async fn give_up(wire: &mut impl Wire) -> Next {
+    count_close(Close::TOO_SLOW);
+    let end = wire.send(vec![Item::Close(Close::TOO_SLOW)]);
+    // It has gone either way.
+    let _ = timeout(LINGER, end).await;
+    Next::Gone
+}
+
+fn count_close(close: Close) {
+    let code = close.code.number().to_string();
+    metrics::counter!(metric::CONNECTIONS_CLOSED, "code" => code).increment(1);
+}
+
+/// Asks the service; what it answers with an error is told to the client where the client asked.
+async fn ask_all(
+    intents: Vec<Intent>,
+    line: &Line,
+    state: &SocketState,
+    origin: &Origin,
+) -> Vec<Output> {
+    let mut outputs = Vec::new();
+    for intent in intents {
+        let told = matches!(intent, Intent::AnswerTakeover { .. });
+        let Err(error) = ask(intent, line, state, origin).await else {
+            continue;
+        };
+        if let Error::Internal(cause) = &error {
+            tracing::error!(%cause, session.id = %line.session(), "a socket's request failed");
+        }
+        if told {
+            outputs.push(Output::Send(Box::new(ServerMessage::Error {
+                code: error.code().as_str(),
+                message: error.to_string(),
+            })));
+        }
+    }
+    outputs
+}
+
+async fn ask(
+    intent: Intent,
+    line: &Line,
+    state: &SocketState,
+    origin: &Origin,
+) -> Result<(), Error> {
+    match intent {
+        Intent::Presented(claims) => state.desk.note_presented(&claims).await,
+        Intent::Activity => state.desk.record_activity(line.session()).await,
+        Intent::AnswerTakeover { request_id, allow } => {
+            let session = line.session();
+            let desk = &state.desk;
+            desk.answer_takeover(request_id, session, allow, origin)
+                .await
+        }
+        Intent::Acknowledged(_) => {
+            metrics::counter!(metric::ACKS).increment(1);
+            Ok(())
+        }
+    }
+}
