@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .cache import Verified
 from .claims import Claims
-from .errors import GuardError
+from .errors import Code, GuardError
 from .feed import Changes, FeedFault, FeedState, Hello, Message
 from .fence import Fences
 from .index import Ended
@@ -62,9 +62,22 @@ class Core:
         self._fences = Fences()
         self.counts = Counts()
 
-    def look(self, token: str, requires: str | None, behind: Behind | None, what: str) -> Claims | Ask | None:
-        """What can be said at once; `None` where the token's key is not known. Raises `GuardError`, not counted
-        yet."""
+    def look(self, token: str | None, requires: str | None, behind: Behind | None, what: str) -> Claims | Ask | None:
+        """What can be said at once; `None` where the token's key is not known. Raises `GuardError`."""
+        try:
+            return self._look(token, requires, behind, what)
+        except GuardError as error:
+            self.count("checks", error.code)
+            raise
+
+    def refusal(self, code: Code) -> GuardError:
+        """A refusal that is found out elsewhere."""
+        self.count("checks", code)
+        return GuardError(code)
+
+    def _look(self, token: str | None, requires: str | None, behind: Behind | None, what: str) -> Claims | Ask | None:
+        if token is None:
+            raise GuardError("token_missing")
         if not token.isascii() or len(token) > TOKEN_BYTES_MAX:
             raise GuardError("token_invalid")
         fingerprint = hashlib.sha256(token.encode("ascii")).digest()
@@ -106,7 +119,7 @@ class Core:
             if chosen == "introspect":
                 return Ask(claims)
             # To accept what nobody ever vouched for has to be said for the very route.
-            if chosen == "refuse" or (index is None and behind is None):
+            if chosen != "accept" or (index is None and behind is None):
                 raise GuardError("cannot_decide")
         if requires is not None and requires not in claims.permissions:
             raise GuardError("forbidden")
@@ -117,20 +130,19 @@ class Core:
         return claims
 
     def answered(self, claims: Claims, *, active: bool | None, requires: str | None) -> Claims:
-        """The verdict where the server was asked. Raises `GuardError`, not counted yet."""
+        """The verdict where the server was asked. Raises `GuardError`."""
+        self.count("introspections", {True: "active", False: "inactive", None: "unanswered"}[active])
+        if active is None:
+            raise self.refusal("cannot_decide")
+        if not active:
+            # The server does not say why; whoever refreshes learns it.
+            raise self.refusal("token_stale")
+        if requires is not None and requires not in claims.permissions:
+            raise self.refusal("forbidden")
         with self.lock:
-            outcome = {True: "active", False: "inactive", None: "unanswered"}[active]
-            self.counts.count("introspections", outcome)
-            if active is None:
-                raise GuardError("cannot_decide")
-            if not active:
-                # The server does not say why; whoever refreshes learns it.
-                raise GuardError("token_stale")
-            if requires is not None and requires not in claims.permissions:
-                raise GuardError("forbidden")
             self._fences.raised(claims, self._now())
             self.counts.good += 1
-            return claims
+        return claims
 
     def count(self, family: str, value: str = "", by: int = 1) -> None:
         """Counts something."""
