@@ -145,7 +145,78 @@ async fn clients_find_the_endpoints() {
         ("jwks_uri", "/.well-known/jwks.json"),
         ("introspection_endpoint", "/oauth/introspect"),
         ("revocation_endpoint", "/oauth/revoke"),
+        ("token_endpoint", "/oauth/token"),
     ] {
         assert_eq!(metadata[member], json!(format!("{}{path}", server.url)));
+    }
+}
+
+#[tokio::test]
+async fn a_client_brings_its_key_as_its_secret() {
+    let server = Server::start().await;
+    server.user("anna", &[]).await;
+    let who = server.sign_in("anna", "laptop").await;
+    let key = key(&server, "verify").await;
+    let url = format!("{}/oauth/introspect", server.url);
+    let ask = async |request: reqwest::RequestBuilder, secret: &str| {
+        let token = format!("token={}{secret}", who.access_token);
+        let content_type = "application/x-www-form-urlencoded";
+        let request = request.header("content-type", content_type).body(token);
+        Answer::read(request.send().await.unwrap()).await
+    };
+    let post = || server.http.post(&url);
+    let basic = ask(post().basic_auth("any-client", Some(&key)), "").await;
+    assert_eq!(basic.body["active"], true);
+    let secret = format!("&client_id=any-client&client_secret={key}");
+    assert_eq!(ask(post(), &secret).await.body["active"], true);
+    assert_eq!(ask(post(), "").await.code(), "token_missing");
+    let wrong = ask(post().basic_auth("any-client", Some("swk_wrong")), "").await;
+    assert_eq!(wrong.status, 401);
+    let wrong = ask(post().header("authorization", "Basic ~"), &secret).await;
+    assert_eq!(wrong.code(), "token_invalid");
+}
+
+#[tokio::test]
+async fn refreshing_as_oauth_does() {
+    let server = Server::start().await;
+    server.user("anna", &[]).await;
+    let who = server.sign_in("anna", "laptop").await;
+    let ask = async |body: String| {
+        let request = server.http.post(format!("{}/oauth/token", server.url));
+        let content_type = "application/x-www-form-urlencoded";
+        let request = request.header("content-type", content_type).body(body);
+        Answer::read(request.send().await.unwrap()).await
+    };
+    let refresh = |token: &str| ask(format!("grant_type=refresh_token&refresh_token={token}"));
+    let granted = refresh(&who.refresh_token).await;
+    assert_eq!(
+        (granted.status, &granted.body["token_type"]),
+        (200, &json!("Bearer"))
+    );
+    let text = |member: &str| granted.body[member].as_str().unwrap().to_owned();
+    let me = server.get("/v1/me", &text("access_token")).await;
+    assert_eq!(me.status, 200);
+    let next = refresh(&text("refresh_token")).await;
+    assert_eq!(next.status, 200);
+    let access_token = next.body["access_token"].as_str().unwrap();
+    assert_eq!(server.get("/v1/me", access_token).await.status, 200);
+
+    // The one before the last is a copy's.
+    let reused = refresh(&who.refresh_token).await;
+    assert_eq!(reused.status, 400);
+    assert_eq!(reused.body["error"], "invalid_grant");
+    assert_eq!(reused.body["code"], "refresh_token_reused");
+    assert_eq!(
+        server.get("/v1/me", access_token).await.code(),
+        "session_ended"
+    );
+    assert_eq!(refresh("nonsense").await.body["error"], "invalid_grant");
+    let other = ask("grant_type=password".to_owned()).await;
+    assert_eq!(other.body["error"], "unsupported_grant_type");
+    for missing in ["", "grant_type=refresh_token"] {
+        assert_eq!(
+            ask(missing.to_owned()).await.body["error"],
+            "invalid_request"
+        );
     }
 }

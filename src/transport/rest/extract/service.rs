@@ -21,9 +21,6 @@ pub(in crate::transport::rest) struct FeedService {
     context: Context,
 }
 
-/// A service that asks whether a token is good.
-pub(in crate::transport::rest) struct VerifyService;
-
 /// A credential for an answer that outlasts its check: it is checked again and again.
 pub(in crate::transport::rest) struct Credential {
     token: Bearer,
@@ -92,15 +89,6 @@ impl FromRequestParts<RestState> for FeedService {
         let context = Context::from_request_parts(parts, rest).await?;
         let actor = with_scope(parts, rest, Scope::Feed).await?.actor();
         Ok(Self { actor, context })
-    }
-}
-
-impl FromRequestParts<RestState> for VerifyService {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
-        with_scope(parts, rest, Scope::Verify).await?;
-        Ok(Self)
     }
 }
 

@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::domain::access::Scope;
 use crate::domain::error::Error;
 use crate::transport::rest::RestState;
-use crate::transport::rest::extract::{Form, Json, NoQuery, VerifyService};
+use crate::transport::rest::extract::{ClientForm, Json, NoQuery};
 use crate::transport::rest::problem::Problem;
 
 /// The token in question; other parameters are ignored (RFC 6749 section 3.1).
@@ -56,10 +57,10 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
     responses((status = 200, description = "Whether it is, and what it says", body = Answer)))]
 async fn introspect(
     State(rest): State<RestState>,
-    _: VerifyService,
     _: NoQuery,
-    Form(question): Form<Question>,
+    asked: ClientForm<Question>,
 ) -> Result<Json<Answer>, Problem> {
+    let question = asked.of_service(Scope::Verify)?;
     let token = match rest.node.examine(&question.token) {
         Ok((claims, Verdict::Good)) => {
             rest.core.note_presented(&claims).await?;

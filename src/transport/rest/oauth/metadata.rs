@@ -9,6 +9,9 @@ use utoipa_axum::routes;
 use crate::transport::rest::RestState;
 use crate::transport::rest::extract::{Json, NoQuery};
 
+/// How a client may bring an API key as its secret.
+const SECRETS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
 /// What clients of OAuth look up.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthorizationServerMetadata)]
@@ -16,10 +19,14 @@ struct Metadata {
     issuer: String,
     jwks_uri: String,
     introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
     revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 1],
     /// None: people sign in with `POST /v1/sign-in`.
-    response_types_supported: [String; 0],
-    grant_types_supported: [String; 0],
+    response_types_supported: [&'static str; 0],
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
@@ -35,9 +42,13 @@ async fn metadata(State(rest): State<RestState>, _: NoQuery) -> Json<Metadata> {
     Json(Metadata {
         jwks_uri: at("/.well-known/jwks.json"),
         introspection_endpoint: at("/oauth/introspect"),
+        introspection_endpoint_auth_methods_supported: SECRETS,
         revocation_endpoint: at("/oauth/revoke"),
+        revocation_endpoint_auth_methods_supported: SECRETS,
+        token_endpoint: at("/oauth/token"),
+        token_endpoint_auth_methods_supported: ["none"],
+        grant_types_supported: ["refresh_token"],
         response_types_supported: [],
-        grant_types_supported: [],
         issuer,
     })
 }

@@ -1,9 +1,10 @@
-//! The standard endpoints, for clients that speak OAuth: introspection (RFC 7662), revocation (RFC 7009) and
-//! where they are (RFC 8414). It may not know more of sessions than the rest of REST does.
+//! The standard endpoints, for clients that speak OAuth: introspection (RFC 7662), revocation (RFC 7009),
+//! refreshing (RFC 6749) and where all that is (RFC 8414). It may not know more of sessions than the rest of REST does.
 
 mod introspect;
 mod metadata;
 mod revoke;
+mod token;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -11,7 +12,7 @@ use super::RestState;
 
 /// For anyone.
 pub(super) fn public_routes() -> OpenApiRouter<RestState> {
-    metadata::routes()
+    metadata::routes().merge(token::routes())
 }
 
 /// For services.

@@ -11,9 +11,8 @@ use utoipa_axum::routes;
 use crate::domain::error::Error;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Bearer;
-use crate::service::Mode;
 use crate::transport::rest::RestState;
-use crate::transport::rest::extract::{Form, NoQuery, Scoped, Who as _};
+use crate::transport::rest::extract::{ClientForm, NoQuery};
 use crate::transport::rest::problem::Problem;
 
 /// The token; other parameters are ignored (RFC 6749 section 3.1).
@@ -44,12 +43,11 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
     responses((status = 200, description = "The token is good no more")))]
 async fn revoke(
     State(rest): State<RestState>,
-    caller: Scoped,
     _: NoQuery,
-    Form(given): Form<Given>,
+    asked: ClientForm<Given>,
 ) -> Result<StatusCode, Problem> {
+    let (given, call) = asked.of_writer()?;
     if let Some(session) = session_of(&rest, given.token)? {
-        let call = caller.call(Mode::Commit);
         rest.core.give_back(&call, session).await?;
     }
     Ok(StatusCode::OK)

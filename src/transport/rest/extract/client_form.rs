@@ -1,0 +1,112 @@
+//! Requests of OAuth clients: a form, and an API key in any of the ways in which such clients bring their
+//! secret (RFC 6749 section 2.3.1), or as any other service brings it. It may not know what is asked.
+
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::caller::{Identity, forbidden, recognise, token_of};
+use super::form::Form;
+use crate::domain::access::{InitiatingEntity, Scope};
+use crate::domain::error::Error;
+use crate::service::{Call, Mode};
+use crate::transport::rest::RestState;
+use crate::transport::rest::context::Context;
+use crate::transport::rest::problem::Problem;
+
+/// What a client sent, and who it is.
+pub(in crate::transport::rest) struct ClientForm<T> {
+    pub(in crate::transport::rest) form: T,
+    identity: Identity,
+    context: Context,
+}
+
+/// A form that may bring the client's secret along.
+#[derive(Deserialize)]
+struct WithSecret<T> {
+    client_secret: Option<String>,
+    #[serde(flatten)]
+    form: T,
+}
+
+impl<T> ClientForm<T> {
+    /// What was sent, by a client that may do what this scope is for.
+    pub(in crate::transport::rest) fn of_service(self, scope: Scope) -> Result<T, Problem> {
+        if self.identity.may(scope) {
+            Ok(self.form)
+        } else {
+            Err(forbidden())
+        }
+    }
+
+    /// What was sent, and how the client's change goes to the core.
+    pub(in crate::transport::rest) fn of_writer(self) -> Result<(T, Call), Problem> {
+        let power = self.identity.power().ok_or_else(forbidden)?;
+        let actor = self.identity.actor();
+        let call = Call {
+            cause: self.context.cause(actor, InitiatingEntity::Admin),
+            mode: Mode::Commit,
+            power,
+        };
+        Ok((self.form, call))
+    }
+}
+
+impl<T: DeserializeOwned + Send> FromRequest<RestState> for ClientForm<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, rest: &RestState) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let context = Context::from_request_parts(&mut parts, rest).await?;
+        let has_header = parts.headers.contains_key(AUTHORIZATION);
+        let in_header = has_header.then(|| secret(&parts.headers, rest));
+        let in_header = in_header.transpose()?;
+        let request = Request::from_parts(parts, body);
+        let Form(WithSecret {
+            client_secret,
+            form,
+        }) = Form::from_request(request, rest).await?;
+        let key = in_header.or(client_secret).ok_or(Error::TokenMissing)?;
+        let identity = recognise(&key, rest).await?;
+        Ok(Self {
+            form,
+            identity,
+            context,
+        })
+    }
+}
+
+/// The secret of the header: `Basic`, with any name and the key as password, or `Bearer`.
+fn secret(headers: &HeaderMap, rest: &RestState) -> Result<String, Error> {
+    let value = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
+    match value.and_then(|value| value.trim().split_once(' ')) {
+        Some((scheme, encoded)) if scheme.eq_ignore_ascii_case("basic") => {
+            basic_password(encoded.trim()).ok_or(Error::TokenInvalid)
+        }
+        _ => token_of(headers, rest).map(str::to_owned),
+    }
+}
+
+fn basic_password(encoded: &str) -> Option<String> {
+    let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (_, password) = pair.split_once(':')?;
+    Some(password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_the_password() {
+        let read = |pair: &str| basic_password(&STANDARD.encode(pair));
+        assert_eq!(read("client:swk_x"), Some("swk_x".to_owned()));
+        assert_eq!(read(":swk_x:y"), Some("swk_x:y".to_owned()));
+        assert_eq!(read("swk_x"), None);
+        assert_eq!(basic_password("~"), None);
+    }
+}
