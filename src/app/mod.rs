@@ -2,6 +2,7 @@
 
 mod door;
 mod patience;
+mod sinks;
 pub mod system;
 
 use std::future::Future;
@@ -22,6 +23,7 @@ use crate::config::{self, Config, Database, TokenAlgorithm};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{SessionId, UserId};
+use crate::node::sink::{SinkSpec, Sinks};
 use crate::node::{Node, NodeSettings};
 use crate::service::{
     Core, CoreParts, CoreSettings, FailureLimits, KeyFileError, Listeners, PasswordSettings, Vault,
@@ -46,6 +48,8 @@ const FEEDS_MAX: usize = 1000;
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How long requests under way may take to finish after the sockets are gone.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long sinks may take to finish after that what they are writing.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Why the server can't run.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +102,7 @@ pub struct App {
     /// The node.
     pub node: Node,
     store: Store,
+    sinks: Vec<SinkSpec>,
     rest: RestState,
     sockets: SocketState,
     pages: Pages,
@@ -151,6 +156,7 @@ impl App {
             core,
             node,
             store,
+            sinks: sinks::specs(config),
             rest,
             sockets,
             pages: match config.pages {
@@ -180,10 +186,13 @@ impl App {
     /// Serves until `shutdown`, then makes way: sockets are told when to come back, requests under way
     /// are finished, and the database is closed.
     pub async fn serve(
-        self,
+        mut self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
+        let specs = std::mem::take(&mut self.sinks);
+        let sinks = sinks::start(specs, &self.core, &self.node, &self.store).await?;
+        self.rest.sinks = sinks.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let others = websocket::routes(self.sockets.clone())
             .merge(sse::routes(self.sockets))
@@ -204,6 +213,7 @@ impl App {
         {
             server.abort();
         }
+        sinks.stop(LAST_WRITES).await;
         for task in self.tasks {
             task.abort();
         }
@@ -235,6 +245,7 @@ fn rest_state(config: &Config, core: &Core, node: &Node, world: &World) -> RestS
     RestState {
         core: core.clone(),
         node: node.clone(),
+        sinks: Sinks::default(),
         clock: Arc::clone(&world.clock),
         entropy: Arc::clone(&world.entropy),
         settings: Arc::new(RestSettings {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CommandError, print};
 use crate::app::{App, World, open_store};
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, Sink};
 use crate::domain::access::Scope;
 use crate::domain::secret::Password;
 use crate::domain::user::NewUser;
@@ -51,11 +51,13 @@ pub(super) async fn migrate(file: Option<&Path>) -> Result<(), CommandError> {
 }
 
 pub(super) fn check_config(file: Option<&Path>) -> Result<(), CommandError> {
-    for row in Config::load(file)?.rows() {
+    let config = Config::load(file)?;
+    let of_sinks = config.sinks.iter().flat_map(Sink::rows);
+    for row in config.rows().into_iter().chain(of_sinks) {
         let setting = row.setting;
         print(&format!(
             "{} = {}  # {}; {}",
-            setting.name,
+            row.name,
             row.value,
             setting.doc.trim_end_matches('.'),
             setting.kind

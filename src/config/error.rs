@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use super::ENVIRONMENT_PREFIX;
 use super::given::{Given, Place};
-use super::redact::redact;
-use super::table::{SETTINGS, Setting};
+use super::redact::{HIDDEN, redact};
+use super::setting::Setting;
+use super::table::SETTINGS;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,16 @@ struct Lines<'a>(&'a [Problem]);
 impl Problem {
     /// A name that is no setting's.
     pub(super) fn unknown(name: &str, given: &Given) -> Self {
-        let nearest = nearest(name);
+        Self::unknown_among(SETTINGS.iter().map(|setting| setting.name), name, given)
+    }
+
+    /// A name that is none of these.
+    pub(super) fn unknown_among(
+        known: impl Iterator<Item = &'static str>,
+        name: &str,
+        given: &Given,
+    ) -> Self {
+        let nearest = nearest(known, name);
         Self {
             setting: written(name, given.place),
             what: format!(
@@ -59,7 +69,11 @@ impl Problem {
 
     /// A value that the setting does not take; `because` where the general reason is not enough.
     pub(super) fn refused(setting: &Setting, given: &Given, because: Option<&str>) -> Self {
-        let shown = redact(&given.to_string());
+        let shown = if hides_a_secret(setting.name) {
+            HIDDEN.to_owned()
+        } else {
+            redact(&given.to_string())
+        };
         let what = match because {
             None => format!("is {shown}, but must be {}", setting.kind),
             Some(because) => format!("is {shown}: {because}"),
@@ -68,6 +82,12 @@ impl Problem {
             setting: written(setting.name, given.place),
             what,
         }
+    }
+
+    /// The same, of a setting within something that has this name.
+    pub(super) fn within(mut self, what: &str) -> Self {
+        self.setting = format!("{what}.{}", self.setting);
+        self
     }
 
     /// A value that another setting's value forbids.
@@ -87,12 +107,15 @@ fn written(name: &str, place: Place) -> String {
     }
 }
 
-/// The known setting whose name takes the fewest slips of the finger to become `name`.
-fn nearest(name: &str) -> &'static str {
+/// Whether a secret may have been written where the name of its place belongs.
+fn hides_a_secret(name: &str) -> bool {
+    name.ends_with("_file") || name.ends_with("_env")
+}
+
+/// The known name that takes the fewest slips of the finger to become `name`.
+fn nearest(known: impl Iterator<Item = &'static str>, name: &str) -> &'static str {
     let name = name.to_lowercase();
-    SETTINGS
-        .iter()
-        .map(|setting| setting.name)
+    known
         .min_by_key(|known| strsim::damerau_levenshtein(known, &name))
         .unwrap_or_default()
 }
@@ -125,7 +148,8 @@ mod tests {
             ("access_token_ttl", "access_token_ttl_s"),
             ("MAX_CONECTIONS", "max_connections"),
         ] {
-            assert_eq!(nearest(typed), meant);
+            let known = SETTINGS.iter().map(|setting| setting.name);
+            assert_eq!(nearest(known, typed), meant);
         }
     }
 }

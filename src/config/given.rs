@@ -6,6 +6,8 @@ use std::fmt;
 
 use ::config::{Value, ValueKind};
 
+use super::source::Collected;
+
 /// Where a value was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -24,6 +26,8 @@ pub(super) enum Written {
     Text(String),
     /// A list of texts.
     List(Vec<String>),
+    /// A list of tables.
+    Tables(Vec<Collected>),
     /// Something that no setting takes, as it is shown.
     Other(String),
 }
@@ -71,6 +75,15 @@ impl Given {
         }
     }
 
+    /// The value as a list of tables.
+    pub(super) fn tables(&self) -> Option<&[Collected]> {
+        match &self.written {
+            Written::Tables(tables) => Some(tables),
+            Written::List(list) if list.is_empty() => Some(&[]),
+            _ => None,
+        }
+    }
+
     /// The value as a list; a variable's members are separated by commas.
     pub(super) fn list(&self) -> Option<Vec<&str>> {
         match (&self.written, self.place) {
@@ -91,22 +104,39 @@ impl Written {
         match &value.kind {
             ValueKind::I64(number) => Self::Number(*number),
             ValueKind::String(text) => Self::Text(text.clone()),
-            ValueKind::Array(members) => members
-                .iter()
-                .map(|member| match &member.kind {
-                    ValueKind::String(text) => Some(text.clone()),
-                    _ => None,
-                })
-                .collect::<Option<Vec<_>>>()
-                .map_or_else(
-                    || Self::Other("a list of other things than text".into()),
-                    Self::List,
-                ),
+            ValueKind::Array(members) => Self::list(members),
             ValueKind::Boolean(truth) => Self::Other(truth.to_string()),
             ValueKind::Float(number) => Self::Other(number.to_string()),
             ValueKind::Table(_) => Self::Other("a table".into()),
             _ => Self::Other("nothing that a setting takes".into()),
         }
+    }
+
+    fn list(members: &[Value]) -> Self {
+        let text = |member: &Value| match &member.kind {
+            ValueKind::String(text) => Some(text.clone()),
+            _ => None,
+        };
+        let table = |member: &Value| match &member.kind {
+            ValueKind::Table(table) => {
+                let values = table.iter();
+                Some(
+                    values
+                        .map(|(name, value)| (name.clone(), Given::in_file(value)))
+                        .collect(),
+                )
+            }
+            _ => None,
+        };
+        let texts: Option<Vec<String>> = members.iter().map(text).collect();
+        if let Some(texts) = texts {
+            return Self::List(texts);
+        }
+        let tables: Option<Vec<Collected>> = members.iter().map(table).collect();
+        tables.map_or_else(
+            || Self::Other("a list of other things than text".into()),
+            Self::Tables,
+        )
     }
 }
 
@@ -116,6 +146,7 @@ impl fmt::Display for Given {
             Written::Number(number) => write!(f, "{number}"),
             Written::Text(text) => write!(f, "{text:?}"),
             Written::List(list) => write!(f, "{list:?}"),
+            Written::Tables(_) => f.write_str("a list of tables"),
             Written::Other(shown) => f.write_str(shown),
         }
     }

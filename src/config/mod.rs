@@ -2,12 +2,17 @@
 //! environment (`SESSIONWIRE_<NAME>`; the environment wins) into typed values.
 //!
 //! Everything that can be wrong with a setting is found here, before anything listens, and all
-//! mistakes are told at once. This module knows no service and opens nothing but its own file;
-//! nothing below floor 5 may import it: the parts are handed the values they need.
+//! mistakes are told at once. This module knows no service and opens nothing but its own file and those
+//! in which it is told that a secret is; nothing below floor 5 may import it: the parts are handed the
+//! values they need.
 
 mod error;
 mod given;
 mod redact;
+mod setting;
+mod sink_tables;
+mod sink_values;
+mod sinks;
 mod source;
 mod table;
 mod types;
@@ -17,7 +22,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub use error::{ConfigError, Problem};
-pub use table::{Config, Kind, SETTINGS, Setting, Unit};
+pub use setting::{Kind, Setting, Unit};
+pub use sink_tables::{RedisSink, SinkBasics};
+pub use sink_values::{EventPatterns, SinkName, SinkUrl, VariableName};
+pub use sinks::{Sink, SinkTarget};
+pub use table::{Config, SETTINGS};
 pub use types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 
 /// What the name of an environment variable begins with to be a setting.
@@ -26,6 +35,8 @@ pub const ENVIRONMENT_PREFIX: &str = "SESSIONWIRE_";
 /// One setting as `config check` prints it: what it is, and what it came out as.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// Its name, with that of what it belongs to.
+    pub name: String,
     /// The setting itself.
     pub setting: &'static Setting,
     /// The value in force, with secrets left out.
@@ -56,8 +67,12 @@ impl Config {
         toml: Option<&str>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut given = source::collect(toml, environment)?;
-        let (config, mut problems) = Self::read(&mut given);
+        let variables = environment.into_iter().collect();
+        let mut given = source::collect(toml, &variables)?;
+        let (sinks, mut problems) = sinks::take(&mut given, &variables);
+        let (mut config, found) = Self::read(&mut given);
+        config.sinks = sinks;
+        problems.extend(found);
         problems.extend(
             given
                 .iter()

@@ -3,7 +3,8 @@
 //! Knows only text: it errs on the side of hiding too much, because what it is handed is, as
 //! often as not, an address that failed to parse.
 
-const HIDDEN: &str = "***";
+/// What stands in the place of a secret.
+pub(super) const HIDDEN: &str = "***";
 
 /// `text` with the password of its user part, and of its query, replaced by stars.
 pub(super) fn redact(text: &str) -> String {

@@ -14,29 +14,33 @@ use super::given::Given;
 /// The values that were written, by the name of the setting.
 pub(super) type Collected = BTreeMap<String, Given>;
 
-/// The variables of this process that are ours.
+/// Variables, by their names.
+pub(super) type Variables = BTreeMap<String, String>;
+
+/// The variables of this process: those that are ours, and others that a secret may be in.
 pub(super) fn process_environment() -> Result<Vec<(String, String)>, ConfigError> {
-    ours(std::env::vars_os())
+    texts(std::env::vars_os())
 }
 
-/// The variables that are ours, all of them text.
-fn ours(
+/// The variables that are text; ours have to be.
+fn texts(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<(String, String)>, ConfigError> {
-    variables
-        .into_iter()
-        .filter(|(name, _)| {
-            name.as_encoded_bytes()
-                .starts_with(ENVIRONMENT_PREFIX.as_bytes())
-        })
-        .map(|(name, value)| {
-            let name = name.to_string_lossy().into_owned();
-            match value.into_string() {
-                Ok(value) => Ok((name, value)),
-                Err(_) => Err(ConfigError::NotText(name)),
+    let mut found = Vec::new();
+    for (name, value) in variables {
+        let is_ours = name
+            .as_encoded_bytes()
+            .starts_with(ENVIRONMENT_PREFIX.as_bytes());
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => found.push((name, value)),
+            (Ok(name), Err(_)) if is_ours => return Err(ConfigError::NotText(name)),
+            (Err(name), _) if is_ours => {
+                return Err(ConfigError::NotText(name.to_string_lossy().into_owned()));
             }
-        })
-        .collect()
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// Everything that was written, the environment over the file. The layers are laid here and not
@@ -44,18 +48,19 @@ fn ours(
 /// then could not say which variable was wrong.
 pub(super) fn collect(
     toml: Option<&str>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: &Variables,
 ) -> Result<Collected, ConfigError> {
     let mut collected = file_values(toml.unwrap_or_default())?;
     for (name, value) in environment {
         if let Some(setting) = name.strip_prefix(ENVIRONMENT_PREFIX) {
-            collected.insert(setting.to_lowercase(), Given::in_environment(&value));
+            collected.insert(setting.to_lowercase(), Given::in_environment(value));
         }
     }
     Ok(collected)
 }
 
-fn file_values(toml: &str) -> Result<Collected, ConfigError> {
+/// The values that a text holds.
+pub(super) fn file_values(toml: &str) -> Result<Collected, ConfigError> {
     let values = Config::builder()
         .add_source(File::from_str(toml, FileFormat::Toml))
         .build()
@@ -92,14 +97,16 @@ mod tests {
     #[test]
     fn a_syntax_error_says_where_and_quotes_nothing() {
         let text = "drain_s = 3\ndatabase = \"postgres://app:hunter2@db/sw";
-        let told = collect(Some(text), []).unwrap_err().to_string();
+        let told = collect(Some(text), &Variables::new())
+            .unwrap_err()
+            .to_string();
         assert!(told.contains("line 2"), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
     }
 
     #[test]
     fn a_key_given_twice_is_an_error() {
-        let told = collect(Some("drain_s = 3\ndrain_s = 4"), [])
+        let told = collect(Some("drain_s = 3\ndrain_s = 4"), &Variables::new())
             .unwrap_err()
             .to_string();
         assert!(told.contains("duplicate key"), "{told}");
@@ -111,7 +118,7 @@ mod tests {
         use std::os::unix::ffi::OsStringExt as _;
 
         let value = OsString::from_vec(b"hunter2\xff".to_vec());
-        let told = ours([("SESSIONWIRE_DATABASE".into(), value)])
+        let told = texts([("SESSIONWIRE_DATABASE".into(), value)])
             .unwrap_err()
             .to_string();
         assert!(
@@ -126,7 +133,7 @@ mod tests {
         use std::os::unix::ffi::OsStringExt as _;
 
         assert_eq!(
-            ours([("LS_COLORS".into(), OsString::from_vec(vec![0xff]))]).unwrap(),
+            texts([("LS_COLORS".into(), OsString::from_vec(vec![0xff]))]).unwrap(),
             []
         );
     }

@@ -1,9 +1,5 @@
-//! The one table of settings: name, type, default, unit, bounds and a line of explanation.
-//!
-//! [`Config`], its default, its reading and what `config check` prints are all made from it, so a
-//! setting cannot be in one of them and missing from another.
+//! The server's settings, in one table: name, type, default, unit, bounds and a line of explanation.
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -11,104 +7,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Row;
-use super::error::Problem;
-use super::source::Collected;
+use super::setting::{Kind, Unit, bytes, connections, seconds, settings, times};
+use super::sinks::Sink;
 use super::types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
-use super::value::{Refusal, Value};
-
-/// A setting, as the table describes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// Its key in the file; in capitals and with a prefix, its variable.
-    pub name: &'static str,
-    /// What values it takes.
-    pub kind: Kind,
-    /// What it does, in one line.
-    pub doc: &'static str,
-}
-
-/// What values a setting takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A whole number within bounds, which are themselves allowed.
-    Number {
-        /// The lowest value.
-        min: u64,
-        /// The highest value.
-        max: u64,
-        /// What it counts.
-        unit: Unit,
-    },
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// A text of this form.
-    Form(&'static str),
-}
-
-/// What a number counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Seconds.
-    Seconds,
-    /// Thousandths of a second.
-    Milliseconds,
-    /// Bytes.
-    Bytes,
-    /// Kibibytes.
-    Kibibytes,
-    /// Open sockets.
-    Connections,
-    /// Things done at once, or one after the other.
-    Times,
-}
-
-/// Makes the struct, its default, its reader and its printer from one list.
-macro_rules! settings {
-    ($( $(#[doc = $doc:literal])+ $name:literal => $field:ident: $type:ty = $default:expr, $kind:expr; )*) => {
-        /// The server's configuration; every field was checked against the table.
-        #[derive(Clone, Debug, PartialEq)]
-        pub struct Config { $( $(#[doc = $doc])+ pub $field: $type, )* }
-
-        /// Every setting there is, in the order of the table.
-        pub const SETTINGS: &[Setting] = &[
-            $( Setting { name: $name, kind: $kind, doc: concat!($($doc),+).trim_ascii() } ),*
-        ];
-
-        impl Default for Config {
-            fn default() -> Self {
-                Self { $( $field: $default ),* }
-            }
-        }
-
-        impl Config {
-            /// Takes out of `given` what the table knows; what is left in it is unknown.
-            pub(super) fn read(given: &mut Collected) -> (Self, Vec<Problem>) {
-                let mut config = Self::default();
-                let mut problems = Vec::new();
-                let mut settings = SETTINGS.iter();
-                $(
-                    let setting = settings.next();
-                    take(given, setting, &mut config.$field, &mut problems);
-                )*
-                (config, problems)
-            }
-
-            /// The settings with the values in force and the defaults, for people to read.
-            pub fn rows(&self) -> Vec<Row> {
-                let default = Self::default();
-                let rows = [$( (self.$field.show(&$kind), default.$field.show(&$kind)) ),*];
-                SETTINGS
-                    .iter()
-                    .zip(rows)
-                    .map(|(setting, (value, default))| Row { setting, value, default })
-                    .collect()
-            }
-        }
-    };
-}
 
 settings! {
+    /// The server's configuration; every field was checked against the table.
+    Config, pub SETTINGS;
+
     /// Where clients connect; port 0 takes a free one.
     "listen" => listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 7400)), ADDRESS;
     /// Where the metrics are read; nowhere unless set.
@@ -201,6 +107,9 @@ settings! {
     "ticket_ttl_s" => ticket_ttl: Duration = Duration::from_secs(30), seconds(1, 300);
     /// Which pages are served: none, the administrators' console at /admin, or the demo's besides.
     "pages" => pages: Pages = Pages::Console, Kind::Word(Pages::WORDS);
+    /// Where the log is written to besides.
+    "sinks" => sinks: Vec<Sink> = Vec::new(),
+        Kind::Form("a list of tables, each with a kind and a name");
     /// What is logged.
     "log_level" => log_level: LogFilter = LogFilter::info(),
         Kind::Form("a filter such as info, or sessionwire=debug,info");
@@ -211,93 +120,8 @@ settings! {
 const ADDRESS: Kind = Kind::Form("an address with a port such as 127.0.0.1:7400");
 const NAME: Kind = Kind::Form("a text of 1 to 255 bytes");
 
-const fn seconds(min: u64, max: u64) -> Kind {
-    Kind::Number {
-        min,
-        max,
-        unit: Unit::Seconds,
-    }
-}
-
-const fn bytes(min: u64, max: u64) -> Kind {
-    Kind::Number {
-        min,
-        max,
-        unit: Unit::Bytes,
-    }
-}
-
-const fn connections(max: u64) -> Kind {
-    Kind::Number {
-        min: 1,
-        max,
-        unit: Unit::Connections,
-    }
-}
-
-const fn times(min: u64, max: u64) -> Kind {
-    Kind::Number {
-        min,
-        max,
-        unit: Unit::Times,
-    }
-}
-
 const fn times_of(number: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(number.saturating_sub(1))
-}
-
-/// Reads one setting, if it was given, over its default.
-fn take<T: Value>(
-    given: &mut Collected,
-    setting: Option<&'static Setting>,
-    field: &mut T,
-    problems: &mut Vec<Problem>,
-) {
-    let Some(setting) = setting else { return };
-    let Some(written) = given.remove(setting.name) else {
-        return;
-    };
-    match T::read(&written, &setting.kind) {
-        Ok(value) => *field = value,
-        Err(Refusal::Kind) => problems.push(Problem::refused(setting, &written, None)),
-        Err(Refusal::Because(why)) => problems.push(Problem::refused(setting, &written, Some(why))),
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number {
-                min,
-                max,
-                unit: Unit::Times,
-            } => {
-                write!(f, "a whole number from {min} to {max}")
-            }
-            Self::Number { min, max, unit } => {
-                write!(f, "a whole number of {unit} from {min} to {max}")
-            }
-            Self::Word([words @ .., last]) if !words.is_empty() => {
-                write!(f, "{} or {last}", words.join(", "))
-            }
-            Self::Word(words) => f.write_str(&words.join(", ")),
-            Self::Form(form) => f.write_str(form),
-        }
-    }
-}
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Seconds => "seconds",
-            Self::Milliseconds => "milliseconds",
-            Self::Bytes => "bytes",
-            Self::Kibibytes => "KiB",
-            Self::Connections => "connections",
-            Self::Times => "times",
-        })
-    }
 }
 
 #[cfg(test)]
@@ -333,7 +157,7 @@ mod tests {
                 Unit::Milliseconds => "_ms",
                 Unit::Bytes => "_bytes",
                 Unit::Kibibytes => "_kib",
-                Unit::Connections | Unit::Times => continue,
+                Unit::Connections | Unit::Events | Unit::Times => continue,
             };
             assert!(setting.name.ends_with(ending), "{}", setting.name);
         }

@@ -10,7 +10,7 @@ use http::Uri;
 use tracing_subscriber::EnvFilter;
 
 use super::given::Given;
-use super::table::Kind;
+use super::setting::Kind;
 use super::value::{Refusal, Value, joined, parsed};
 
 /// Where the state and the log are kept.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::given::Given;
-use super::table::{Kind, Unit};
+use super::setting::{Kind, Unit};
 
 /// Why a value is refused.
 #[derive(Debug)]

@@ -77,6 +77,8 @@ impl Event {
             | Self::ApiKeyCreated { .. }
             | Self::ApiKeyRevoked { .. }
             | Self::TokenLateUse(_)
+            | Self::SinkDisabled { .. }
+            | Self::SinkEnabled { .. }
             | Self::SigningKeyRotated { .. } => None,
         }
     }
@@ -113,6 +115,8 @@ impl Event {
             | Self::ApiKeyRevoked { .. }
             | Self::TokenLateUse(_)
             | Self::SigningKeyRotated { .. }
+            | Self::SinkDisabled { .. }
+            | Self::SinkEnabled { .. }
             | Self::RevokedAll {} => Effect::None,
         }
     }

@@ -138,6 +138,16 @@ pub enum Event {
     /// Everybody was signed out.
     #[serde(rename = "sessions.revoked_all")]
     RevokedAll {},
+    /// A sink failed for so long that it is no longer tried.
+    #[serde(rename = "sink.disabled")]
+    SinkDisabled {
+        sink: String,
+        failing_since: Timestamp,
+        error: String,
+    },
+    /// A sink is tried again.
+    #[serde(rename = "sink.enabled")]
+    SinkEnabled { sink: String },
 }
 
 /// See [`Event::SessionEnded`].
@@ -280,6 +290,9 @@ impl Event {
             }
             Self::SigningKeyRotated { kid } => ("signing_key", Some(kid.clone())),
             Self::RevokedAll {} => ("everybody", None),
+            Self::SinkDisabled { sink, .. } | Self::SinkEnabled { sink } => {
+                ("sink", Some(sink.clone()))
+            }
         }
     }
 
@@ -321,6 +334,8 @@ impl Event {
             | Self::ApiKeyCreated { .. }
             | Self::ApiKeyRevoked { .. }
             | Self::SigningKeyRotated { .. }
+            | Self::SinkDisabled { .. }
+            | Self::SinkEnabled { .. }
             | Self::RevokedAll {} => None,
         }
     }

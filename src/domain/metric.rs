@@ -14,3 +14,15 @@ pub const TELL_SECONDS: &str = "sessionwire_tell_seconds";
 pub const SIGN_INS: &str = "sessionwire_sign_ins_total";
 /// Messages that a client acknowledged.
 pub const ACKS: &str = "sessionwire_acks_total";
+/// Events of the log that a sink has yet to write.
+pub const SINK_LAG_EVENTS: &str = "sessionwire_sink_lag_events";
+/// The age of the first event that a sink has yet to write, in seconds.
+pub const SINK_LAG_SECONDS: &str = "sessionwire_sink_lag_seconds";
+/// Events that a sink has written.
+pub const SINK_WRITTEN: &str = "sessionwire_sink_written_total";
+/// Attempts of a sink that failed.
+pub const SINK_FAILURES: &str = "sessionwire_sink_failures_total";
+/// How often a sink found that its target had lost what it had.
+pub const SINK_REFILLS: &str = "sessionwire_sink_refills_total";
+/// What a sink is at: 1 for its state, 0 for all others.
+pub const SINK_STATE: &str = "sessionwire_sink_state";

@@ -4,6 +4,7 @@
 //! not know databases, sockets, HTTP or which clock is in use.
 
 pub mod access;
+pub mod audit;
 pub mod client_message;
 pub mod clock;
 pub mod close;
@@ -13,8 +14,10 @@ pub mod error;
 pub mod event;
 pub mod group;
 pub mod id;
+pub mod kind;
 pub mod message;
 pub mod metric;
+pub mod network;
 pub mod permission;
 pub mod policy;
 pub mod receipt;

@@ -1,7 +1,7 @@
 //! Secrets as types that can't be printed. It may not know how they are hashed.
 
-/// A password in clear, on its way to the hash.
-#[derive(Clone)]
+/// A password in clear, on its way to the hash, or to the other server whose account it is of.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
@@ -10,7 +10,7 @@ impl Password {
         Self(text)
     }
 
-    /// For hashing and nothing else.
+    /// For hashing, for signing in elsewhere, and for nothing else.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -30,7 +30,7 @@ const READS_PER_LEASE: u32 = 4;
 const UPKEEP: Duration = Duration::from_secs(10);
 /// How much older than a token's longest life the events are that the index is rebuilt from: the
 /// clocks of writers differ.
-const CLOCK_SPREAD: Duration = Duration::from_mins(10);
+pub(super) const CLOCK_SPREAD: Duration = Duration::from_mins(10);
 
 /// The reader.
 pub(super) struct Follower {

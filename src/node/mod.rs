@@ -23,6 +23,7 @@ mod mailbox;
 mod presence;
 mod pulse;
 mod recent;
+pub mod sink;
 mod source;
 mod standing;
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod password;
 mod policy;
 mod session;
 mod sign_in;
+mod sink;
 mod step;
 mod sweep;
 mod takeover;
@@ -37,8 +38,8 @@ pub use step::{STEP_TARGET, Step};
 pub use user::UserPatch;
 pub use vault::{KeyFileError, Vault};
 pub use view::{
-    ApiKeyView, AuditEntry, DeviceView, EventQuery, GroupView, MembersChanged, Origin, Page,
-    PolicyView, SignInAnswer, SignedIn, SigningKeyView, Slice, UserView,
+    ApiKeyView, DeviceView, EventQuery, GroupView, MembersChanged, Origin, Page, PolicyView,
+    SignInAnswer, SignedIn, SigningKeyView, Slice, UserView,
 };
 
 use std::sync::Arc;

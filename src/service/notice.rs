@@ -1,6 +1,7 @@
 //! Notices: something an administrator or a service says to people who are connected.
 
-use super::{AuditEntry, Call, Core, Done, EventQuery, Result};
+use super::{Call, Core, Done, EventQuery, Result};
+use crate::domain::audit::AuditEntry;
 use crate::domain::error::Error;
 use crate::domain::event::{Audience, Event};
 use crate::domain::id::{GroupId, Seq, UserId};
@@ -73,16 +74,6 @@ impl Core {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|row| row.entry.seq);
-        let entries = rows
-            .into_iter()
-            .map(|row| AuditEntry {
-                entry: row.entry,
-                actor_type: row.actor_type,
-                actor_id: row.actor_id,
-                request_id: row.request_id,
-                address: row.address,
-            })
-            .collect();
-        Ok((entries, next))
+        Ok((rows, next))
     }
 }

@@ -5,7 +5,6 @@ use uuid::Uuid;
 use crate::domain::access::Scope;
 use crate::domain::clock::Timestamp;
 use crate::domain::device::Device;
-use crate::domain::event::LogEntry;
 use crate::domain::group::Group;
 use crate::domain::id::{ApiKeyId, Seq, SessionId, TakeoverRequestId, UserId};
 use crate::domain::policy::{Policy, PolicyScope};
@@ -150,21 +149,6 @@ pub struct EventQuery {
     pub user_id: Option<UserId>,
     /// So many at most.
     pub limit: u32,
-}
-
-/// An event with who did it.
-#[derive(Clone, Debug)]
-pub struct AuditEntry {
-    /// The event at its place.
-    pub entry: LogEntry,
-    /// The kind of who did it.
-    pub actor_type: String,
-    /// Who did it.
-    pub actor_id: Option<Uuid>,
-    /// In which request.
-    pub request_id: Option<String>,
-    /// From where.
-    pub address: Option<String>,
 }
 
 /// A session with its tokens.

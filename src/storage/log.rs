@@ -7,6 +7,7 @@ use super::row::{corrupt, position, seq};
 use super::tx::{Recorded, Tx, on_either};
 use super::{Error, Result, Store};
 use crate::domain::access::InitiatingEntity;
+use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, LogEntry};
 use crate::domain::id::{Seq, UserId};
@@ -26,21 +27,6 @@ struct EventRow {
     body: String,
 }
 
-/// An entry with everything that the audit trail shows.
-#[derive(Clone, Debug)]
-pub struct AuditRow {
-    /// The entry.
-    pub entry: LogEntry,
-    /// The kind of who did it.
-    pub actor_type: String,
-    /// Who did it.
-    pub actor_id: Option<Uuid>,
-    /// In which request.
-    pub request_id: Option<String>,
-    /// From where.
-    pub address: Option<String>,
-}
-
 /// Which entries of the log are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
@@ -52,7 +38,7 @@ pub struct EventFilter {
     pub user_id: Option<UserId>,
 }
 
-impl TryFrom<EventRow> for AuditRow {
+impl TryFrom<EventRow> for AuditEntry {
     type Error = Error;
 
     fn try_from(row: EventRow) -> Result<Self> {
@@ -135,7 +121,11 @@ impl Tx {
     }
 
     /// The log as the audit trail, ascending.
-    pub async fn list_audit(&mut self, filter: &EventFilter, limit: u32) -> Result<Vec<AuditRow>> {
+    pub async fn list_audit(
+        &mut self,
+        filter: &EventFilter,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>> {
         let rows: Vec<EventRow> = on_either!(self, |c| {
             let mut query = QueryBuilder::new(
                 "SELECT seq, at, actor_type, actor_id, initiating_entity, request_id, address, body \
@@ -153,7 +143,7 @@ impl Tx {
                 .push_bind(i64::from(limit));
             query.build_query_as().fetch_all(c).await
         })?;
-        rows.into_iter().map(AuditRow::try_from).collect()
+        rows.into_iter().map(AuditEntry::try_from).collect()
     }
 
     async fn advance_head(&mut self, count: usize) -> Result<Seq> {
@@ -173,12 +163,8 @@ impl Tx {
         {
             let mut rows = Vec::with_capacity(entries.len());
             for (recorded, entry) in recorded.iter().zip(entries) {
-                let body = serde_json::to_value(&entry.event).map_err(|_| corrupt("events"))?;
-                let kind = body
-                    .get("type")
-                    .and_then(|kind| kind.as_str())
-                    .unwrap_or_default();
-                rows.push((kind.to_owned(), body.to_string(), recorded, entry));
+                let body = serde_json::to_string(&entry.event).map_err(|_| corrupt("events"))?;
+                rows.push((entry.event.kind(), body, recorded, entry));
             }
             on_either!(self, |c| {
                 let mut query = QueryBuilder::new(

@@ -13,6 +13,7 @@ mod policies;
 mod rights;
 mod row;
 mod sessions;
+mod sinks;
 mod takeovers;
 mod tickets;
 mod tx;
@@ -21,8 +22,9 @@ mod users;
 pub use devices::DeviceRow;
 pub use idempotency::IdempotencyRow;
 pub use keys::{ApiKeyRow, SigningKeyRow};
-pub use log::{AuditRow, EventFilter};
+pub use log::EventFilter;
 pub use sessions::{RefreshState, SessionFilter};
+pub use sinks::SinkRow;
 pub use takeovers::{Newcomer, TakeoverKind, TakeoverRow, TakeoverState};
 pub use tx::{Store, StoreOptions, Tx};
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{PROGRAM, Program, program_key};
 
-async fn call(
+pub(crate) async fn call(
     http: &reqwest::Client,
     method: &str,
     url: String,

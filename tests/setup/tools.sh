@@ -39,6 +39,8 @@ debian cc build-essential
 debian make make
 # A browser without any font draws nothing that could be looked at.
 debian chromium chromium fonts-dejavu-core
+# What sinks write to.
+debian redis-server redis-server
 component fmt rustfmt
 component clippy clippy
 subcommand nextest 0.9 0.9.143

@@ -28,6 +28,7 @@ export const EVENT_TYPES = [
   'membership.added', 'membership.removed', 'session.started', 'session.ended', 'device.revoked',
   'takeover.requested', 'takeover.answered', 'policy.changed', 'policy.removed', 'notice.sent',
   'api_key.created', 'api_key.revoked', 'signing_key.rotated', 'sessions.revoked_all',
+  'sink.disabled', 'sink.enabled',
 ];
 
 /**
@@ -62,6 +63,8 @@ export function describe({ type, data, subject }, person) {
     case 'api_key.revoked': return { text: 'An API key was revoked', tone: 'warn' };
     case 'signing_key.rotated': return { text: 'A new signing key is in use', tone: '' };
     case 'sessions.revoked_all': return { text: 'Everybody was signed out', tone: 'bad' };
+    case 'sink.disabled': return { text: `The sink ${data.sink} failed for too long and is no longer tried`, tone: 'bad' };
+    case 'sink.enabled': return { text: `The sink ${data.sink} is tried again`, tone: '' };
     default: return { text: type, tone: '' };
   }
 }

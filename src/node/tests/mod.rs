@@ -11,4 +11,4 @@ mod vectors;
 mod wheel;
 pub(crate) mod world;
 
-pub(crate) use support::ManualClock;
+pub(crate) use support::{Counting, ManualClock};

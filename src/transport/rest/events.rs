@@ -13,12 +13,12 @@ use super::page::{ListBody, cursor_at_number, limit, number_of};
 use super::problem::Problem;
 use super::schema;
 use crate::domain::access::InitiatingEntity;
+use crate::domain::audit::{AuditEntry, EventRecord, Party};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
-use crate::domain::event::Event;
 use crate::domain::id::{Seq, UserId};
 use crate::domain::user::UserRef;
-use crate::service::{AuditEntry, EventQuery};
+use crate::service::EventQuery;
 
 /// What happened.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +29,7 @@ pub(super) struct EventBody {
     seq: Seq,
     #[serde(rename = "type")]
     #[schema(example = "membership.removed")]
-    kind: String,
+    kind: &'static str,
     #[schema(schema_with = schema::timestamp)]
     at: Timestamp,
     /// Who did it.
@@ -62,39 +62,28 @@ struct PartyBody {
 
 impl EventBody {
     pub(super) fn of(audit: AuditEntry) -> Result<Self, Error> {
-        let (kind, data) = type_and_data(&audit.entry.event)?;
-        let (subject_type, subject_id) = audit.entry.event.subject();
+        let record = EventRecord::try_from(audit).map_err(Error::internal)?;
         Ok(Self {
-            seq: audit.entry.seq,
-            kind,
-            at: audit.entry.at,
-            actor: PartyBody {
-                kind: audit.actor_type,
-                id: audit.actor_id.map(|id| id.to_string()),
-            },
-            subject: PartyBody {
-                kind: subject_type.to_owned(),
-                id: subject_id,
-            },
-            initiating_entity: audit.entry.initiating_entity,
-            request_id: audit.request_id,
-            address: audit.address,
-            data,
+            seq: record.seq,
+            kind: record.kind,
+            at: record.at,
+            actor: record.actor.into(),
+            subject: record.subject.into(),
+            initiating_entity: record.initiating_entity,
+            request_id: record.request_id,
+            address: record.address,
+            data: record.data,
         })
     }
 }
 
-/// An event as it is written in the log.
-fn type_and_data(event: &Event) -> Result<(String, Value), Error> {
-    #[derive(Deserialize)]
-    struct Written {
-        #[serde(rename = "type")]
-        kind: String,
-        data: Value,
+impl From<Party> for PartyBody {
+    fn from(party: Party) -> Self {
+        Self {
+            kind: party.kind,
+            id: party.id,
+        }
     }
-    let written = serde_json::to_value(event).map_err(Error::internal)?;
-    let written: Written = serde_json::from_value(written).map_err(Error::internal)?;
-    Ok((written.kind, written.data))
 }
 
 /// Which events.
@@ -168,7 +157,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::event::LogEntry;
+    use crate::domain::event::{Event, LogEntry};
     use crate::domain::id::GroupId;
 
     fn query(after: Option<u64>, cursor: Option<String>) -> Option<u64> {
@@ -198,7 +187,20 @@ mod tests {
             group_id: GroupId(Uuid::from_u128(2)),
             group: "analysts".to_owned(),
         };
-        let audit = AuditEntry {
+        insta::assert_json_snapshot!(EventBody::of(audit(event)).unwrap());
+    }
+
+    #[test]
+    fn it_is_told_as_everywhere() {
+        let audit = audit(Event::RevokedAll {});
+        let record = EventRecord::try_from(audit.clone()).unwrap();
+        let body = serde_json::to_value(EventBody::of(audit).unwrap()).unwrap();
+        assert_eq!(body, serde_json::to_value(record).unwrap());
+        assert_eq!(body["data"], serde_json::json!({}));
+    }
+
+    fn audit(event: Event) -> AuditEntry {
+        AuditEntry {
             entry: LogEntry {
                 seq: Seq(3),
                 at: Timestamp::from_seconds(0),
@@ -209,16 +211,6 @@ mod tests {
             actor_id: Some(Uuid::from_u128(4)),
             request_id: Some("r".to_owned()),
             address: None,
-        };
-        insta::assert_json_snapshot!(EventBody::of(audit).unwrap());
-    }
-
-    #[test]
-    fn an_event_without_data_has_an_empty_object() {
-        let (kind, data) = type_and_data(&Event::RevokedAll {}).unwrap();
-        assert_eq!(
-            (kind.as_str(), data),
-            ("sessions.revoked_all", serde_json::json!({}))
-        );
+        }
     }
 }

@@ -35,6 +35,7 @@ mod schema;
 mod sessions;
 mod sign_in;
 mod signing_keys;
+mod sinks;
 mod specification;
 mod stream;
 mod users;
@@ -45,6 +46,7 @@ use std::time::Duration;
 
 use crate::domain::clock::{Clock, Entropy};
 use crate::node::Node;
+use crate::node::sink::Sinks;
 use crate::service::Core;
 use crate::transport::origin::AllowedOrigins;
 
@@ -61,6 +63,8 @@ pub struct RestState {
     pub core: Core,
     /// The reading side.
     pub node: Node,
+    /// The readers of the log that write elsewhere.
+    pub sinks: Sinks,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for request ids.

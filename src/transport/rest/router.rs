@@ -25,7 +25,7 @@ use super::stream::LAST_EVENT_ID;
 use super::{
     api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health, me,
     members, notices, oauth, policies, presence, revoke_all, sessions, sign_in, signing_keys,
-    users, verify,
+    sinks, users, verify,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -98,6 +98,7 @@ pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 8] {
         .merge(presence::routes())
         .merge(events::routes())
         .merge(api_keys::routes())
+        .merge(sinks::routes())
         .merge(signing_keys::routes())
         .merge(revoke_all::routes());
     let services = feed_reports::routes().merge(oauth::routes());

@@ -1,6 +1,7 @@
 //! A real server in this process, on a clock that tests set, and real clients to talk to it.
 
 mod clock;
+mod process;
 mod program;
 mod proxy;
 mod rest;
@@ -9,6 +10,7 @@ mod steps;
 mod stream;
 
 pub(crate) use clock::TestClock;
+pub(crate) use process::{Process, free_port, until_open};
 pub(crate) use program::{PROGRAM, Program, program_key};
 pub(crate) use proxy::Proxy;
 pub(crate) use rest::{Answer, SignedIn};

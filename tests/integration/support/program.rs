@@ -14,6 +14,18 @@ pub(crate) struct Program {
 impl Program {
     /// Serves on a database and a port of its own.
     pub(crate) fn serve(directory: &std::path::Path, port: u16) -> Self {
+        Self::serve_with(directory, port, &[])
+    }
+
+    /// The same with further settings.
+    pub(crate) fn serve_with(
+        directory: &std::path::Path,
+        port: u16,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let settings = settings
+            .iter()
+            .map(|(name, value)| (format!("SESSIONWIRE_{name}"), value));
         let mut child = Command::new(PROGRAM)
             .arg("serve")
             .env("SESSIONWIRE_DATA_DIR", directory)
@@ -21,6 +33,7 @@ impl Program {
             .env("SESSIONWIRE_ISSUER", "http://crash.test")
             .env("SESSIONWIRE_PASSWORD_HASH_MEMORY_KIB", "8")
             .env("SESSIONWIRE_DRAIN_S", "1")
+            .envs(settings)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
