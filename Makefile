@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest javascript browser unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest javascript guards examples browser unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -53,6 +53,18 @@ program:
 javascript: program ## Check the types of the JavaScript client and run its tests
 	npm ci --prefix clients/js --no-audit --no-fund
 	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix clients/js
+
+.PHONY: guards
+guards: program ## Run the tests of the guards for Node and Python
+	npm ci --prefix clients/guard --no-audit --no-fund
+	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix clients/guard
+	SERVER_PROGRAM="$(PROGRAM)" clients/python/test.sh
+
+.PHONY: examples
+examples: program ## Run the examples
+	cargo build --locked --example axum-api
+	for example in express-api game-server test; do npm ci --prefix "examples/$$example" --no-audit --no-fund; done
+	SERVER_PROGRAM="$(PROGRAM)" AXUM_API="$(dir $(PROGRAM))examples/axum-api" npm test --prefix examples/test
 
 .PHONY: browser
 browser: program ## Check the types of the pages and try them in Chromium

@@ -36,9 +36,16 @@ subcommand() {
 }
 
 debian cc build-essential
+# Python with what makes virtual environments, which Debian packs apart.
+if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    as_root apt-get update
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3 python3-venv
+fi
 debian make make
 # A browser without any font draws nothing that could be looked at.
 debian chromium chromium fonts-dejavu-core
+# What stands before services in the examples.
+debian nginx nginx-light
 # What sinks write to.
 debian redis-server redis-server
 component fmt rustfmt
