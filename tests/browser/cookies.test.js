@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { beforeEach, test } from 'node:test';
+import { startProxy } from '../../clients/js/test/support/proxy.js';
 import { Company, until } from './support.js';
 
 const company = new Company();
@@ -17,8 +18,8 @@ beforeEach(async () => {
 });
 
 /** A page with the client, as an application would hold it. */
-async function application() {
-  const one = await company.device({ expectedComplaints: /status of (400|415)|CORS|ERR_FAILED/ });
+async function application(expectedComplaints = /status of (400|415)|CORS|ERR_FAILED/) {
+  const one = await company.device({ expectedComplaints });
   await one.page.goto(`${origin}/docs`);
   await begin(one.page);
   return one;
@@ -139,4 +140,20 @@ test('a page of another origin can do nothing with the cookies', async () => {
   elsewhere.close();
   assert.deepEqual(outcomes, { read: 'refused', code: 4506 });
   assert.equal(await status(page), 200);
+});
+
+test('a network that lets no WebSocket through: the stream takes the cookie, and the newer one', async (t) => {
+  const proxy = await startProxy(t, demo.url);
+  origin = proxy.url.replace('127.0.0.1', 'localhost');
+  const { page } = await application(/WebSocket connection|status of (400|415)|CORS|ERR_FAILED/);
+  await signIn(page, demo.person('anna'));
+  await is(page, 'live');
+  assert.equal(await page.evaluate(() => globalThis.session.transport), 'sse');
+  const before = proxy.streams;
+  await page.evaluate(() => globalThis.session.refresh());
+  await until(async () => proxy.streams > before);
+  await demo.leave('anna', 'analysts');
+  await until(async () => (await heard(page)).length === 1);
+  await demo.call('DELETE', `/v1/users/${demo.person('anna').id}/sessions`);
+  await is(page, 'ended');
 });

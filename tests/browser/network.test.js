@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, live, open, signIn } from './application.js';
+import { startProxy } from '../../clients/js/test/support/proxy.js';
 import { Company, until } from './support.js';
 
 /** Away for as long as the issue's traveller in the tunnel. */
@@ -124,3 +125,26 @@ for (const signal of ['SIGKILL', 'SIGTERM']) {
     assert.deepEqual(items.map((session) => session.connections), [1]);
   });
 }
+
+test('a network that lets no WebSocket through: the page is live all the same', async (t) => {
+  const server = await company.demo();
+  const proxy = await startProxy(t, server.url);
+  const { page } = await company.device({ expectedComplaints: /WebSocket connection/ });
+  await open(page, proxy.url);
+  await signIn(page, server.person('anna'));
+  await live(page);
+  assert.ok(proxy.streams >= 1);
+  await server.leave('anna', 'analysts');
+  await page.getByTestId('rights-updated').waitFor();
+  await page.getByTestId('rights-refresh').click();
+  await page.getByTestId('nav-reports').waitFor({ state: 'detached' });
+  // The new token has opened a new stream, and the old one is gone.
+  await until(async () => {
+    const { items } = await server.call('GET', '/v1/sessions?state=live');
+    return items.length === 1 && items[0].connections === 1 && proxy.streams >= 2;
+  });
+  await live(page);
+  await server.call('DELETE', `/v1/users/${server.person('anna').id}/sessions`);
+  await at(page, 'sign-in-page');
+  await page.locator('[data-testid="ended"][data-reason="revoked_by_admin"]').waitFor();
+});

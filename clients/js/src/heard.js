@@ -24,7 +24,7 @@ export class Heard {
    * @param {import('./keeper.js').Keeper} parts.keeper
    * @param {import('./tokens.js').Tokens} parts.tokens
    * @param {import('./time.js').Time} parts.time
-   * @param {(message: object) => boolean} parts.say
+   * @param {(message: import('./messages.js').Said) => boolean} parts.say
    * @param {import('./emitter.js').Emitter<import('./types.js').Events>} parts.emitter
    */
   constructor({ keeper, tokens, time, say, emitter }) {

@@ -10,6 +10,7 @@ export { SessionwireError } from './errors.js';
 /** @typedef {Held} Session */
 /** @typedef {import('./types.js').Options} SessionOptions */
 /** @typedef {import('./types.js').State} State */
+/** @typedef {import('./types.js').Transport} Transport */
 /** @typedef {import('./types.js').Ended} Ended */
 /** @typedef {import('./types.js').User} User */
 /** @typedef {import('./types.js').Device} Device */

@@ -1,5 +1,5 @@
 /**
- * Messages: reads what comes through the socket. Pure. What is malformed is `null`, what is of an unknown
+ * Messages: reads what the server says. Pure. What is malformed is `null`, what is of an unknown
  * type is `unknown`; neither throws. It may not know what a message brings about.
  */
 
@@ -16,6 +16,8 @@ import { sorted } from './answers.js';
  *   | { type: 'token.expiring' | 'token.refreshed' | 'pong' | 'unknown' }} Message
  */
 
+/** What a client says. @typedef {{ type: string, [member: string]: unknown }} Said */
+
 /**
  * @param {unknown} data
  * @returns {Message | null}
@@ -25,6 +27,20 @@ export function readMessage(data) {
   try {
     const value = JSON.parse(data);
     return typeof value?.type === 'string' ? read(value) : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * A message whose type stands beside it.
+ * @param {string} type
+ * @param {string} data
+ * @returns {Message | null}
+ */
+export function readEvent(type, data) {
+  try {
+    return read({ ...JSON.parse(data), type });
   } catch {
     return null;
   }

@@ -46,6 +46,8 @@ export class Session {
   #revision = 0;
   /** @type {import('./types.js').State} */
   #state;
+  /** @type {import('./types.js').Transport | null} */
+  #transport = null;
 
   /** @param {import('./settings.js').Settings} settings */
   constructor(settings) {
@@ -84,11 +86,15 @@ export class Session {
     });
     this.#link = new Link({
       time,
-      // A page's cookies come along unasked; who brings a token says so.
-      address: `${base.replace(/^http/, 'ws')}/v1/socket${platform.document && !cookies ? '?auth=message' : ''}`,
-      SocketClass,
+      ways: {
+        SocketClass,
+        fetch,
+        // A page's cookies come along unasked; who brings a token says so.
+        socketAddress: `${base.replace(/^http/, 'ws')}/v1/socket${platform.document && !cookies ? '?auth=message' : ''}`,
+        streamAddress: `${base}/v1/stream`,
+        cookies,
+      },
       online: platform.online(),
-      cookies,
       around: {
         token: () => tokenOf(this.#keeper.session),
         usable: () => this.#tokens.usable,
@@ -136,6 +142,11 @@ export class Session {
 
   get state() {
     return this.#state;
+  }
+
+  /** What brings the server's messages now: `websocket`, `sse` or null. */
+  get transport() {
+    return this.#transport;
   }
 
   /** Why the last session ended; null with one, and where there was none. */
@@ -333,17 +344,19 @@ export class Session {
     this.#emitter.emit('permissionschange', { gained, lost, groupsAdded, groupsRemoved, initiatedBy: after.rights.by });
   }
 
-  /** Tells the state where it is another than the one told last. */
+  /** Tells the state, and what the messages come by, where either is another than the one told last. */
   #show() {
     if (this.#closed) return;
     const previous = this.#state;
     const looking = !this.#looked && this.#keep.mayHoldSession;
     const state = this.#keeper.session ? this.#link.shown : looking ? 'connecting' : 'ended';
-    if (state === previous) return;
+    const transport = state === 'live' ? this.#link.transport : null;
+    if (state === previous && transport === this.#transport) return;
     this.#state = state;
+    this.#transport = transport;
     this.#revision += 1;
     const ended = state === 'ended' ? this.ended : null;
-    this.#emitter.emit('statechange', ended ? { state, previous, ended } : { state, previous });
+    this.#emitter.emit('statechange', { state, previous, transport, ...(ended ? { ended } : {}) });
     this.#emitter.emit('change', undefined);
   }
 

@@ -16,7 +16,7 @@ import { systemTime } from './time.js';
  * @property {readonly string[]} trustedOrigins
  * @property {number | undefined} idleAfterMs
  * @property {typeof globalThis.fetch} fetch
- * @property {import('./types.js').SocketClass} SocketClass
+ * @property {import('./types.js').SocketClass | undefined} SocketClass Without one there is the stream.
  * @property {import('./time.js').Time} time
  * @property {import('./platform.js').Platform} platform
  */
@@ -40,9 +40,6 @@ export function readOptions(options) {
   const fetch = options.fetch ?? globalThis.fetch;
   if (typeof fetch !== 'function') throw new TypeError('There is no fetch here: pass one as `fetch`.');
   const SocketClass = options.WebSocket ?? globalThis.WebSocket;
-  if (typeof SocketClass !== 'function') {
-    throw new TypeError('There is no WebSocket here (Node has one from version 22): install `ws` and pass its WebSocket as `WebSocket`.');
-  }
   return {
     base: origin + pathname.replace(/\/+$/, ''),
     storage: cookies ? 'local' : storage,
@@ -53,7 +50,7 @@ export function readOptions(options) {
     idleAfterMs,
     // Browsers refuse a fetch that is called as somebody's method.
     fetch: (input, init) => fetch(input, init),
-    SocketClass,
+    SocketClass: typeof SocketClass === 'function' ? SocketClass : undefined,
     time,
     platform,
   };

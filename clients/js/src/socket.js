@@ -1,11 +1,14 @@
 /**
- * The socket: drives the connection's state machine with a real WebSocket and real timers. At most one
- * socket at a time. It may not know what is stored, nor what an application hears.
+ * The socket: drives the connection's state machine with what really carries messages, and real timers. At
+ * most one connection at a time. It may not know what is stored, nor what an application hears.
  */
 
 import { backoff } from './backoff.js';
+import { Carrier } from './carrier.js';
 import { hasSocket, OFF, shown, step, timersIn, UNRESPONSIVE } from './machine.js';
-import { readMessage } from './messages.js';
+import { Roads } from './roads.js';
+import { openStream } from './stream.js';
+import { openWebSocket } from './websocket.js';
 
 /** @typedef {import('./machine.js').Input} Input */
 /** @typedef {import('./machine.js').Effect} Effect */
@@ -22,18 +25,25 @@ import { readMessage } from './messages.js';
  * @property {() => void} changed What `shown` says may have changed.
  */
 
-const SUBPROTOCOL = 'sessionwire.v1';
-const OPEN = 1;
+/**
+ * @typedef {object} Ways How messages may come.
+ * @property {import('./types.js').SocketClass | undefined} SocketClass
+ * @property {typeof globalThis.fetch} fetch
+ * @property {string} socketAddress
+ * @property {string} streamAddress
+ * @property {boolean} cookies The request carries the token by itself.
+ */
 
 export class Link {
   #time;
-  #address;
-  #SocketClass;
-  #cookies;
+  #ways;
+  #roads;
   #around;
   #state = OFF;
-  /** @type {import('./types.js').SocketLike | null} */
-  #socket = null;
+  /** @type {Carrier | null} */
+  #carrier = null;
+  /** @type {number | null} The `id` of the last message of this session that had one. */
+  #heard = null;
   /** @type {Map<TimerName, import('./time.js').Timer>} */
   #timers = new Map();
   /** @type {Input[]} */
@@ -47,17 +57,14 @@ export class Link {
   /**
    * @param {object} parts
    * @param {import('./time.js').Time} parts.time
-   * @param {string} parts.address
-   * @param {import('./types.js').SocketClass} parts.SocketClass
+   * @param {Ways} parts.ways
    * @param {boolean} parts.online
-   * @param {boolean} parts.cookies The handshake carries the token by itself.
    * @param {Surroundings} parts.around
    */
-  constructor({ time, address, SocketClass, online, cookies, around }) {
+  constructor({ time, ways, online, around }) {
     this.#time = time;
-    this.#address = address;
-    this.#SocketClass = SocketClass;
-    this.#cookies = cookies;
+    this.#ways = ways;
+    this.#roads = new Roads(time, ways.SocketClass !== undefined);
     this.#around = around;
     this.#state = { ...OFF, online };
   }
@@ -66,8 +73,14 @@ export class Link {
     return shown(this.#state);
   }
 
+  /** What brings the messages; null where nothing does now. */
+  get transport() {
+    return this.#state.phase === 'live' ? (this.#carrier?.transport ?? null) : null;
+  }
+
   start() {
     this.#run += 1;
+    this.#heard = null;
     this.#feed({ type: 'start', usable: this.#around.usable() });
   }
 
@@ -91,6 +104,7 @@ export class Link {
   }
 
   online() {
+    this.#roads.changed();
     this.#feed({ type: 'online' });
   }
 
@@ -99,11 +113,11 @@ export class Link {
   }
 
   /**
-   * @param {object} message
+   * @param {import('./messages.js').Said} message
    * @returns {boolean} Whether it went out.
    */
   say(message) {
-    return this.#state.phase === 'live' && this.#send(message);
+    return this.#state.phase === 'live' && (this.#carrier?.say(message) ?? false);
   }
 
   /** @param {Input} input */
@@ -138,7 +152,7 @@ export class Link {
       case 'refresh':
         return this.#refresh();
       case 'ping':
-        return void this.#send({ type: 'ping' });
+        return void this.#carrier?.say({ type: 'ping' });
       case 'tell_token':
         return this.#tellToken();
       case 'timer':
@@ -160,49 +174,37 @@ export class Link {
     const token = this.#around.token();
     if (!token) return this.#feed({ type: 'closed', code: UNRESPONSIVE, reason: '' });
     this.#told = token;
-    try {
-      const SocketClass = this.#SocketClass;
-      this.#listen(new SocketClass(this.#address, [SUBPROTOCOL]), token.token);
-    } catch (error) {
-      this.#around.report({ code: 'socket_failed', message: String(error) });
-      this.#feed({ type: 'closed', code: UNRESPONSIVE, reason: '' });
+    this.#carrier = new Carrier({
+      time: this.#time,
+      roads: this.#roads,
+      open: (transport, secret, on) => this.#lane(transport, secret, on),
+      on: {
+        message: (message) => this.#receive(message),
+        beat: () => this.#feed({ type: 'heard' }),
+        over: (code, reason) => this.#feed({ type: 'closed', code, reason }),
+        failed: (error) => this.#around.report({ code: 'socket_failed', message: String(error) }),
+      },
+    });
+    this.#carrier.start(token.token);
+  }
+
+  /** @type {import('./carrier.js').Open} */
+  #lane(transport, token, on) {
+    const { SocketClass, fetch, socketAddress, streamAddress, cookies } = this.#ways;
+    if (transport === 'websocket' && SocketClass) {
+      return openWebSocket({ SocketClass, address: socketAddress, auth: cookies ? null : { type: 'auth', token }, on });
     }
+    return openStream({ fetch, address: streamAddress, token: cookies ? null : token, heard: this.#heard, on });
   }
 
   /**
-   * @param {import('./types.js').SocketLike} socket
-   * @param {string} token
-   */
-  #listen(socket, token) {
-    this.#socket = socket;
-    socket.onopen = () => {
-      if (!this.#cookies) this.#send({ type: 'auth', token });
-    };
-    socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = (event) => this.#feed({ type: 'closed', code: event.code ?? UNRESPONSIVE, reason: event.reason ?? '' });
-    // A close follows, and says more.
-    socket.onerror = () => {};
-  }
-
-  /**
-   * Lets go of the socket at once, whether or not the other side still answers.
+   * Lets go of the connection at once, whether or not the other side still answers.
    * @param {boolean} [dead] It does not answer, so there is nobody to close it with.
    */
   #drop(dead = false) {
-    const socket = this.#socket;
-    if (!socket) return;
-    this.#socket = null;
-    socket.onopen = null;
-    socket.onmessage = null;
-    socket.onclose = null;
-    // `ws` throws what nobody listens to, and closing while connecting is an error to it.
-    socket.onerror = () => {};
-    try {
-      if (dead && socket.terminate) socket.terminate();
-      else socket.close(1000);
-    } catch {
-      // It was closed already.
-    }
+    const carrier = this.#carrier;
+    this.#carrier = null;
+    carrier?.close(dead);
   }
 
   #refresh() {
@@ -219,19 +221,19 @@ export class Link {
 
   #tellToken() {
     // An open socket can't be given a cookie: the server closes it when its token runs out, and it comes back.
-    if (this.#cookies) return;
+    if (this.#ways.cookies && this.transport === 'websocket') return;
     const token = this.#around.token();
     // The server refuses one that runs out before the one it has.
     if (!token || token.token === this.#told.token || token.expiresAt <= this.#told.expiresAt) return;
-    if (this.#send({ type: 'token.refresh', token: token.token })) this.#told = token;
+    if (this.#carrier?.say({ type: 'token.refresh', token: token.token })) this.#told = token;
   }
 
-  /** @param {unknown} data */
-  #receive(data) {
-    const message = readMessage(data);
+  /** @param {import('./messages.js').Message | null} message */
+  #receive(message) {
     if (message === null) {
       return this.#around.report({ code: 'bad_message', message: 'A message of the server could not be read.' });
     }
+    if ('id' in message) this.#heard = message.id;
     this.#feed({ type: 'heard' });
     switch (message.type) {
       case 'welcome':
@@ -242,21 +244,6 @@ export class Link {
         return this.#feed(message);
       default:
         return this.#around.message(message);
-    }
-  }
-
-  /**
-   * @param {object} message
-   * @returns {boolean}
-   */
-  #send(message) {
-    const socket = this.#socket;
-    if (!socket || socket.readyState !== OPEN) return false;
-    try {
-      socket.send(JSON.stringify(message));
-      return true;
-    } catch {
-      return false;
     }
   }
 

@@ -3,6 +3,7 @@
  */
 
 /** @typedef {'connecting' | 'live' | 'offline' | 'ended'} State */
+/** @typedef {import('./roads.js').Transport} Transport */
 /** @typedef {'web' | 'ios' | 'android' | 'desktop' | 'game' | 'other'} Platform */
 
 /** @typedef {{ readonly deviceName: string, readonly platform: string }} DeviceLabel */
@@ -33,9 +34,11 @@
 /** @typedef {SignedIn | Refused | Denied | Cancelled} Decided */
 
 /**
+ * `state` is as it was where only the transport changed.
  * @typedef {object} StateChange
  * @property {State} state
  * @property {State} previous
+ * @property {Transport | null} transport What brings the server's messages; null unless `live`.
  * @property {Ended} [ended]
  */
 /**
@@ -53,7 +56,8 @@
  * @property {string} deviceName
  * @property {string} platform
  * @property {string} expiresAt
- * @property {() => boolean} approve Signs this device out and lets the other one in. False: not connected now.
+ * @property {() => boolean} approve Signs this device out and lets the other one in. False: it could not be
+ *   said, because nothing is connected now, or only a stream.
  * @property {() => boolean} deny
  */
 /** @typedef {{ id: number, level: 'info' | 'warning' | 'critical', title: string, body: string, data?: unknown, at: string }} Notice */

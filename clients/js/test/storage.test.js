@@ -149,7 +149,6 @@ test('options that are wrong say so at once', () => {
   assert.throws(make({}), /url/);
   assert.throws(make({ url: 'ftp://x' }), /http/);
   assert.throws(make({ url: 'http://x', storage: 'disk' }), /storage/);
-  if (!globalThis.WebSocket) assert.throws(() => createSession({ url: 'http://x' }), /`ws`/);
 });
 
 test('a base with a path is kept for the client’s own calls', async (t) => {

@@ -24,13 +24,17 @@ export class FakeTime {
     return this.#timers.size;
   }
 
-  /** Resolves when a timer has been set that fires after exactly this time. */
+  /** Whether a timer is set that fires after exactly this time. */
+  has(ms) {
+    return [...this.#timers].some(({ at }) => at === this.#now + ms);
+  }
+
+  /** Resolves when there is one. */
   async set(ms) {
-    const isSet = () => [...this.#timers].some(({ at }) => at === this.#now + ms);
-    if (isSet()) return;
+    if (this.has(ms)) return;
     await new Promise((resolve) => {
       const look = () => {
-        if (!isSet()) return;
+        if (!this.has(ms)) return;
         this.#looking.delete(look);
         resolve();
       };
