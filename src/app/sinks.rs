@@ -6,11 +6,16 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::AppError;
-use crate::config::{Config, Sink, SinkTarget};
+use crate::config::{
+    Addresses, Config, RedisSink, Sink, SinkStart, SinkTarget, SinkUrl, WebhookSink,
+};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
+use crate::domain::secret::{Password, SharedSecret};
 use crate::node::Node;
-use crate::node::sink::{AllMine, Beginning, Notary, RedisSettings, SinkSpec, Sinks, TargetSpec};
+use crate::node::sink::{
+    AllMine, Beginning, Notary, Pace, RedisSettings, SinkSpec, Sinks, TargetSpec, WebhookSettings,
+};
 use crate::service::{Call, Core};
 use crate::storage::Store;
 
@@ -51,31 +56,54 @@ pub(super) async fn start(
 }
 
 fn spec(sink: &Sink) -> SinkSpec {
-    let (retry_max, patience, beginning, target) = match &sink.target {
-        SinkTarget::Redis(redis, password) => {
-            let settings = RedisSettings {
-                url: redis.url.expose().to_owned(),
-                password: password.clone(),
-                prefix: redis.prefix.as_str().to_owned(),
-                stream_max_length: redis.stream_max_length.into(),
-                timeout: redis.timeout,
-            };
-            // What a Redis lacks it is given at the first contact.
-            let beginning = Beginning::Now;
-            (
-                redis.retry_max,
-                None,
-                beginning,
-                TargetSpec::Redis(settings),
-            )
-        }
+    let (pace, target) = match &sink.target {
+        SinkTarget::Redis(redis, password) => of_redis(redis, password.clone()),
+        SinkTarget::Webhook(webhook, secrets) => of_webhook(webhook, secrets.clone()),
     };
     SinkSpec {
         name: sink.basics.name.as_str().to_owned(),
         events: sink.basics.events.0.clone(),
-        beginning,
-        retry_max,
-        patience,
+        pace,
         target,
+    }
+}
+
+fn of_redis(redis: &RedisSink, password: Option<Password>) -> (Pace, TargetSpec) {
+    let settings = RedisSettings {
+        url: redis.url.expose().to_owned(),
+        password,
+        prefix: redis.prefix.as_str().to_owned(),
+        stream_max_length: redis.stream_max_length.into(),
+        timeout: redis.timeout,
+    };
+    let pace = Pace {
+        // What a Redis lacks it is given at the first contact.
+        beginning: Beginning::Now,
+        retry_max: redis.retry_max,
+        patience: None,
+    };
+    (pace, TargetSpec::Redis(settings))
+}
+
+fn of_webhook(webhook: &WebhookSink, secrets: Vec<SharedSecret>) -> (Pace, TargetSpec) {
+    let url = webhook.url.as_ref().map(SinkUrl::expose);
+    let settings = WebhookSettings {
+        url: url.unwrap_or_default().to_owned(),
+        secrets,
+        allow_private: webhook.addresses == Addresses::Any,
+        timeout: webhook.timeout,
+    };
+    let pace = Pace {
+        beginning: beginning(webhook.start),
+        retry_max: webhook.retry_max,
+        patience: Some(webhook.disable_after),
+    };
+    (pace, TargetSpec::Webhook(settings))
+}
+
+fn beginning(start: SinkStart) -> Beginning {
+    match start {
+        SinkStart::Now => Beginning::Now,
+        SinkStart::Beginning => Beginning::Log,
     }
 }

@@ -10,8 +10,6 @@ mod error;
 mod given;
 mod redact;
 mod setting;
-mod sink_tables;
-mod sink_values;
 mod sinks;
 mod source;
 mod table;
@@ -23,9 +21,10 @@ use std::path::Path;
 
 pub use error::{ConfigError, Problem};
 pub use setting::{Kind, Setting, Unit};
-pub use sink_tables::{RedisSink, SinkBasics};
-pub use sink_values::{EventPatterns, SinkName, SinkUrl, VariableName};
-pub use sinks::{Sink, SinkTarget};
+pub use sinks::{
+    Addresses, EventPatterns, RedisSink, Sink, SinkBasics, SinkName, SinkStart, SinkTarget,
+    SinkUrl, VariableName, WebhookSink,
+};
 pub use table::{Config, SETTINGS};
 pub use types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 

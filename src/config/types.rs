@@ -71,6 +71,8 @@ macro_rules! choice {
     };
 }
 
+pub(super) use choice;
+
 choice! {
     /// The algorithm that access tokens are signed with.
     TokenAlgorithm {

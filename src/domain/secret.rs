@@ -36,6 +36,22 @@ impl Bearer {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerHash(pub [u8; 32]);
 
+/// A secret that another server has too, to see that something comes from us.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SharedSecret(Vec<u8>);
+
+impl SharedSecret {
+    /// Wraps it.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// For signing and nothing else.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 macro_rules! redacted {
     ($($name:ident),*) => {
         $(impl std::fmt::Debug for $name {
@@ -45,4 +61,4 @@ macro_rules! redacted {
         })*
     };
 }
-redacted!(Password, Bearer, BearerHash);
+redacted!(Password, Bearer, BearerHash, SharedSecret);

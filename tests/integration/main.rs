@@ -43,6 +43,8 @@ mod sessions;
 #[cfg(test)]
 mod sink_redis;
 #[cfg(test)]
+mod sink_webhook;
+#[cfg(test)]
 mod socket;
 #[cfg(test)]
 mod sse;

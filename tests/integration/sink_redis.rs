@@ -117,7 +117,7 @@ fn sink(redis: &Redis, settings: &str) -> String {
 
 /// Waits until everything that happened so far is there.
 async fn caught_up(server: &Server, redis: &Redis) {
-    let head = server.node.head().0;
+    let head = server.head().await;
     while redis.position().await < head {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -158,7 +158,7 @@ async fn a_revocation_is_one_key_away_from_every_language() {
     let key = format!("sessionwire:revoked:sid:{}", first.session_id);
     let value = redis.value(&key).await.unwrap();
     assert_eq!(value["reason"], "revoked_by_admin");
-    assert_eq!(value["seq"], server.node.head().0);
+    assert_eq!(value["seq"], server.head().await);
     let mut connection = redis.connect().await;
     let left: i64 = redis::cmd("TTL")
         .arg(&key)
@@ -176,7 +176,7 @@ async fn a_revocation_is_one_key_away_from_every_language() {
     let user_key = format!("sessionwire:revoked:user:{anna}");
     let value = redis.value(&user_key).await.unwrap();
     assert_eq!(value["reason"], "user_suspended");
-    assert!(value["not_before"].as_u64().unwrap() <= server.node.head().0);
+    assert!(value["not_before"].as_u64().unwrap() <= server.head().await);
     server
         .post(&format!("/v1/users/{anna}/resume"), &server.key, json!({}))
         .await;
@@ -206,7 +206,7 @@ async fn the_stream_has_every_event_once_and_in_order() {
         .into_iter()
         .map(|(seq, _)| seq)
         .collect();
-    assert_eq!(positions, (1..=server.node.head().0).collect::<Vec<_>>());
+    assert_eq!(positions, (1..=server.head().await).collect::<Vec<_>>());
     while report(&server).await["lag_events"] != 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -268,7 +268,7 @@ async fn a_redis_that_was_away_gets_everything_after_it() {
         .into_iter()
         .map(|(seq, _)| seq)
         .collect();
-    assert_eq!(positions, (1..=server.node.head().0).collect::<Vec<_>>());
+    assert_eq!(positions, (1..=server.head().await).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -338,7 +338,7 @@ async fn the_keys_of_another_log_are_left_alone() {
         .unwrap();
     until_state(&server, "running").await;
     caught_up(&server, &redis).await;
-    assert_eq!(redis.stream().await.len() as u64, server.node.head().0);
+    assert_eq!(redis.stream().await.len() as u64, server.head().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -216,6 +216,10 @@ impl Driver {
             Trouble::Target(Failure::Again { what, after }) => {
                 self.fail(&shortened(what), after).await;
             }
+            Trouble::Target(Failure::Gone(what)) => {
+                self.status.count_failure();
+                self.give_up(&shortened(what)).await;
+            }
             Trouble::Target(Failure::Behind(seq)) => {
                 let place = self.place.seq;
                 tracing::warn!(sink = %self.name, %place, from = %seq, "the target lacks what was written; writing it again");

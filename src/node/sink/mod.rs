@@ -16,6 +16,7 @@ mod status;
 mod target;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,12 +35,14 @@ use crate::domain::id::Seq;
 pub use journal::Journal;
 pub use redis::RedisSettings;
 pub use status::{SinkReport, SinkState};
+pub use webhook::WebhookSettings;
 
 use backoff::Backoff;
 use driver::{Driver, Place};
 use redis::Redis;
 use status::Status;
 use target::{Filter, Target};
+use webhook::Webhook;
 
 /// How often the gauges are set.
 const REPORT: Duration = Duration::from_secs(1);
@@ -86,14 +89,21 @@ pub struct SinkSpec {
     pub name: String,
     /// Types of events, or families such as `session.*`; all of them where nothing is named.
     pub events: Vec<String>,
+    /// How it goes about it.
+    pub pace: Pace,
+    /// Where it writes to.
+    pub target: TargetSpec,
+}
+
+/// How a sink goes through the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
     /// Where it begins.
     pub beginning: Beginning,
     /// The longest wait between two attempts.
     pub retry_max: Duration,
     /// How long it may fail before it is disabled; for ever where there is none.
     pub patience: Option<Duration>,
-    /// Where it writes to.
-    pub target: TargetSpec,
 }
 
 /// Where a sink writes to.
@@ -101,18 +111,22 @@ pub struct SinkSpec {
 pub enum TargetSpec {
     /// A Redis server.
     Redis(RedisSettings),
+    /// A receiver of signed POSTs.
+    Webhook(WebhookSettings),
 }
 
 impl TargetSpec {
     fn kind(&self) -> &'static str {
         match self {
             Self::Redis(_) => "redis",
+            Self::Webhook(_) => "webhook",
         }
     }
 
     fn open(&self, node: &Node) -> Result<Box<dyn Target>, Error> {
         Ok(match self {
             Self::Redis(settings) => Box::new(Redis::open(settings, node)?),
+            Self::Webhook(settings) => Box::new(Webhook::open(settings, node)?),
         })
     }
 }
@@ -143,7 +157,7 @@ impl Sinks {
         let (stop, stopped) = watch::channel(false);
         let mut drivers = Vec::with_capacity(specs.len());
         for spec in specs {
-            let beginning = match spec.beginning {
+            let beginning = match spec.pace.beginning {
                 Beginning::Log => Seq(0),
                 Beginning::Now => node.head(),
             };
@@ -165,8 +179,8 @@ impl Sinks {
                 applied: node.inner.applied.clone(),
                 stop: stopped.clone(),
                 status,
-                backoff: Backoff::up_to(spec.retry_max),
-                patience: spec.patience,
+                backoff: Backoff::up_to(spec.pace.retry_max),
+                patience: spec.pace.patience,
                 place: Place {
                     seq: row.seq,
                     failing_since: row.failing_since,

@@ -23,6 +23,8 @@ pub(super) enum Failure {
     /// The target has lost what was written after this position; what is more urgent than the order of
     /// events has been put right.
     Behind(Seq),
+    /// The target wants nothing any more.
+    Gone(String),
 }
 
 impl Failure {

@@ -29,7 +29,7 @@ use sessionwire::domain::access::Scope;
 use sessionwire::domain::secret::Password;
 use sessionwire::domain::user::NewUser;
 use sessionwire::node::Node;
-use sessionwire::service::{Call, Core, NewGroup};
+use sessionwire::service::{Call, Core, EventQuery, NewGroup};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -131,6 +131,19 @@ impl Server {
         while !self.node.is_ready() {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// The last position of the log, which the node may have yet to apply.
+    pub(crate) async fn head(&self) -> u64 {
+        let applied = self.node.head();
+        let query = EventQuery {
+            after: applied,
+            kind: None,
+            user_id: None,
+            limit: 200,
+        };
+        let (rest, _) = self.core.list_events(query).await.unwrap();
+        rest.last().map_or(applied, |audit| audit.entry.seq).0
     }
 
     /// A group.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::given::Given;
-use super::redact::redact;
-use super::setting::Kind;
-use super::value::{Refusal, Value, joined};
+use crate::config::given::Given;
+use crate::config::redact::redact;
+use crate::config::setting::Kind;
+use crate::config::types::choice;
+use crate::config::value::{Refusal, Value, joined};
 use crate::domain::kind::{EVENT_KINDS, matches};
 
 /// The longest name.
@@ -28,6 +29,26 @@ pub struct SinkUrl(String);
 /// The name of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariableName(String);
+
+choice! {
+    /// Where a sink begins that has never written.
+    SinkStart {
+        /// With the next event.
+        Now = "now",
+        /// With the first event of the log.
+        Beginning = "beginning",
+    }
+}
+
+choice! {
+    /// Which addresses are connected to.
+    Addresses {
+        /// Those of the public network.
+        Public = "public",
+        /// All of them.
+        Any = "any",
+    }
+}
 
 impl SinkName {
     pub(super) const FORM: &'static str = "a text of 1 to 64 letters, digits and the marks - and _";

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::setting::{Kind, Unit, seconds, settings};
-use super::sink_values::{EventPatterns, SinkName, SinkUrl, VariableName};
+use super::values::{Addresses, EventPatterns, SinkName, SinkStart, SinkUrl, VariableName};
+use crate::config::setting::{Kind, Unit, seconds, settings};
 
 settings! {
     /// What every sink has.
@@ -35,6 +35,29 @@ settings! {
     "timeout_s" => timeout: Duration = Duration::from_secs(5), seconds(1, 60);
     /// The longest wait between two attempts.
     "retry_max_s" => retry_max: Duration = Duration::from_secs(30), seconds(1, 3600);
+}
+
+settings! {
+    /// A sink that posts to a receiver.
+    WebhookSink, pub(super) WEBHOOK;
+
+    /// Where the receiver is.
+    "url" => url: Option<SinkUrl> = None, Kind::Address(&["https", "http"]);
+    /// The file that holds the secret, or several during a change, that each POST is signed with.
+    "secret_file" => secret_file: Option<PathBuf> = None, FILE;
+    /// The variable that holds it.
+    "secret_env" => secret_env: Option<VariableName> = None, VARIABLE;
+    /// Which addresses are connected to.
+    "addresses" => addresses: Addresses = Addresses::Public, Kind::Word(Addresses::WORDS);
+    /// Where it begins when it has never written.
+    "start" => start: SinkStart = SinkStart::Now, Kind::Word(SinkStart::WORDS);
+    /// How long an attempt may take.
+    "timeout_s" => timeout: Duration = Duration::from_secs(15), seconds(1, 60);
+    /// The longest wait between two attempts.
+    "retry_max_s" => retry_max: Duration = Duration::from_mins(15), seconds(1, 86_400);
+    /// How long it may fail before it is disabled.
+    "disable_after_s" => disable_after: Duration = Duration::from_hours(72),
+        seconds(60, 2_592_000);
 }
 
 const FILE: Kind = Kind::Form("the path of a file");

@@ -1,0 +1,220 @@
+//! A webhook by the Standard Webhooks specification: each event one signed POST, the next when it was
+//! taken. It may not know what the receiver does with it.
+//!
+//! Unless allowed, nothing but the public network is connected to. The addresses that a name stands for
+//! are judged where they are handed to the connection, so a name that changes its mind gains nothing; no
+//! proxy and no redirect leads elsewhere.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::BoxFuture;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode, Url};
+use serde::Serialize;
+
+use super::target::{Batch, Failure, Item, Target};
+use crate::domain::audit::EventRecord;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::error::Error;
+use crate::domain::network::is_public;
+use crate::domain::secret::SharedSecret;
+use crate::node::Node;
+
+/// As much of an answer is read as lets the connection be used again.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// How we call ourselves.
+const USER_AGENT: &str = concat!("Sessionwire/", env!("CARGO_PKG_VERSION"));
+
+/// What a webhook can be told.
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    /// Where to.
+    pub url: String,
+    /// What it is signed with: each gives a signature, so that a receiver can go from one to the next.
+    pub secrets: Vec<SharedSecret>,
+    /// Whether addresses that are not public are connected to.
+    pub allow_private: bool,
+    /// How long an attempt may take, from the name's resolution to the answer's end.
+    pub timeout: Duration,
+}
+
+/// A receiver.
+pub(super) struct Webhook {
+    http: Client,
+    url: Url,
+    keys: Vec<hmac::Key>,
+    allow_private: bool,
+    clock: Arc<dyn Clock>,
+}
+
+/// What is posted.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    timestamp: Timestamp,
+    data: &'a EventRecord,
+}
+
+impl Webhook {
+    /// Connects at the first write.
+    pub(super) fn open(settings: &WebhookSettings, node: &Node) -> Result<Self, Error> {
+        let resolver = PublicOnly {
+            allow_private: settings.allow_private,
+        };
+        let http = Client::builder()
+            .user_agent(USER_AGENT)
+            .dns_resolver(resolver)
+            .no_proxy()
+            .redirect(Policy::none())
+            .timeout(settings.timeout)
+            .pool_max_idle_per_host(1)
+            .build()
+            .map_err(Error::internal)?;
+        let keys = settings.secrets.iter();
+        Ok(Self {
+            http,
+            url: settings.url.parse().map_err(Error::internal)?,
+            keys: keys
+                .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
+                .collect(),
+            allow_private: settings.allow_private,
+            clock: Arc::clone(&node.inner.clock),
+        })
+    }
+
+    async fn post(&self, item: &Item) -> Result<(), Failure> {
+        // A number in the address is no name, so no resolver sees it.
+        if !self.allow_private && address_in(&self.url).is_some_and(|it| !is_public(it)) {
+            return Err(Failure::again(NOT_PUBLIC));
+        }
+        let record = &item.record;
+        let body = serde_json::to_string(&Body {
+            kind: record.kind,
+            timestamp: record.at,
+            data: record,
+        })?;
+        let id = format!("evt_{}_{}", record.seq, record.at.as_millis());
+        let timestamp = self.clock.now().as_seconds();
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-signature", self.signatures(&id, timestamp, &body))
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp)
+            .body(body);
+        match request.send().await {
+            Ok(answer) => judge(answer).await,
+            Err(error) => Err(Failure::again(explain(error))),
+        }
+    }
+
+    fn signatures(&self, id: &str, timestamp: i64, body: &str) -> String {
+        let signed = format!("{id}.{timestamp}.{body}");
+        let signatures = self.keys.iter().map(|key| {
+            let tag = hmac::sign(key, signed.as_bytes());
+            format!("v1,{}", STANDARD.encode(tag))
+        });
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Target for Webhook {
+    fn batch_max(&self) -> usize {
+        1
+    }
+
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            for item in &batch.items {
+                self.post(item).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What an answer means. Its text does not matter.
+async fn judge(answer: Response) -> Result<(), Failure> {
+    let status = answer.status();
+    let after = answer.headers().get(RETRY_AFTER);
+    let after = after.and_then(|it| it.to_str().ok()?.parse().ok());
+    finish(answer).await;
+    match status {
+        status if status.is_success() => Ok(()),
+        StatusCode::GONE => Err(Failure::Gone(
+            "the receiver answered 410: it is gone".into(),
+        )),
+        status if status.is_redirection() => Err(Failure::again(format!(
+            "the receiver answered {}: redirects are not followed",
+            status.as_u16()
+        ))),
+        status => Err(Failure::Again {
+            what: format!("the receiver answered {}", status.as_u16()),
+            after: after.map(Duration::from_secs),
+        }),
+    }
+}
+
+/// Reads what there is, so that the connection can be used again; too much of it closes the connection.
+async fn finish(mut answer: Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        read += chunk.len();
+        if read > ANSWER_BYTES_MAX {
+            return;
+        }
+    }
+}
+
+/// What went wrong, down to the cause, without the address: it may hold a secret.
+fn explain(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}
+
+const NOT_PUBLIC: &str =
+    "the address is not of the public network; the setting `addresses` allows it";
+
+fn address_in(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
+}
+
+/// Resolves names to addresses that may be connected to.
+struct PublicOnly {
+    allow_private: bool,
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allow_private = self.allow_private;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found: Vec<SocketAddr> = found
+                .filter(|address| allow_private || is_public(address.ip()))
+                .collect();
+            if found.is_empty() {
+                return Err(NOT_PUBLIC.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
