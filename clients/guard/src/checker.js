@@ -1,0 +1,178 @@
+/**
+ * One token, one verdict, in the contract's order: invalid, expired, ended, stale, undecidable, forbidden. It
+ * may not know where tokens come from.
+ *
+ * A token that was seen before is judged at once, without a promise: a service may check ten thousand in a
+ * second.
+ */
+
+import { Cache, fingerprint } from './cache.js';
+import { GuardError } from './errors.js';
+import { TOKEN_LENGTH_MAX } from './keys.js';
+import { only } from './settings.js';
+
+/** @typedef {import('./types.js').Claims} Claims */
+/** @typedef {import('./types.js').Route} Route */
+
+/**
+ * @typedef {object} Parts
+ * @property {import('./settings.js').Settings} settings
+ * @property {import('./following.js').Following} following
+ * @property {import('./key-store.js').KeyStore} store
+ * @property {import('./uses.js').Uses} uses
+ * @property {import('./fences.js').Fences} fences
+ * @property {import('./introspector.js').Introspector} introspector
+ * @property {import('./metrics.js').Counts} counts
+ */
+
+/** @type {Route} */
+const ANY = Object.freeze({});
+const ROUTE_NAMES = ['requires', 'behind', 'what'];
+/** What a check is for, where nobody says it. */
+const SOMETHING = 'a check';
+
+export class Checker {
+  #parts;
+  #cache;
+  /** Tokens whose signature is being checked. @type {Map<string, Promise<Claims>>} */
+  #verifying = new Map();
+
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    this.#cache = new Cache(parts.settings.cacheSize);
+  }
+
+  /** The keys are others now. @param {import('./keys.js').KeySet} keys */
+  keysChanged(keys) {
+    this.#cache.keep(keys);
+  }
+
+  /**
+   * The claims, or a promise of them where something has to be waited for; throws or rejects with a
+   * `GuardError`.
+   * @param {string | null | undefined} token
+   * @param {Route} [route]
+   * @returns {Claims | Promise<Claims>}
+   */
+  decide(token, route = ANY) {
+    for (const name in route) if (!ROUTE_NAMES.includes(name)) only(route, ROUTE_NAMES, 'a check');
+    let said;
+    try {
+      said = this.#look(token, route);
+    } catch (error) {
+      throw this.#counted(error);
+    }
+    if (!(said instanceof Promise)) {
+      this.#parts.counts.add('good');
+      return said;
+    }
+    return said.then(
+      (claims) => {
+        this.#parts.counts.add('good');
+        return claims;
+      },
+      (error) => Promise.reject(this.#counted(error)),
+    );
+  }
+
+  /** @param {unknown} error */
+  #counted(error) {
+    if (error instanceof GuardError) this.#parts.counts.add(error.code);
+    return error;
+  }
+
+  /** @param {string | null | undefined} token @param {Route} route */
+  #look(token, route) {
+    if (token === null || token === undefined) throw new GuardError('token_missing');
+    if (typeof token !== 'string' || token.length > TOKEN_LENGTH_MAX) throw new GuardError('token_invalid');
+    const name = fingerprint(token);
+    const genuine = this.#cache.get(name);
+    this.#parts.counts.add(genuine ? 'cache_hits' : 'cache_misses');
+    if (genuine) return this.#judge(token, genuine.claims, route);
+    return this.#verified(token, name).then((claims) => this.#judge(token, claims, route));
+  }
+
+  /** @param {string} token @param {string} name */
+  #verified(token, name) {
+    let verifying = this.#verifying.get(name);
+    if (!verifying) {
+      verifying = this.#verify(token, name).finally(() => this.#verifying.delete(name));
+      this.#verifying.set(name, verifying);
+    }
+    return verifying;
+  }
+
+  /** @param {string} token @param {string} name @returns {Promise<Claims>} */
+  async #verify(token, name) {
+    const { store, settings } = this.#parts;
+    let hasAsked = false;
+    for (;;) {
+      const { keys } = store;
+      if (!keys) throw new GuardError('cannot_decide');
+      const finding = await keys.verify(token, settings);
+      if (finding.kind === 'forged') throw new GuardError('token_invalid');
+      if (finding.kind === 'unknown_key') {
+        // A key that could not be fetched may be a good one.
+        if (hasAsked) throw new GuardError(store.isFailing ? 'cannot_decide' : 'token_invalid');
+        hasAsked = true;
+        await store.ask();
+        continue;
+      }
+      // Its key may have vanished meanwhile.
+      if (!store.keys?.holds(finding.key)) continue;
+      this.#cache.put(name, finding);
+      return finding.claims;
+    }
+  }
+
+  /**
+   * @param {string} token
+   * @param {Claims} claims
+   * @param {Route} route
+   * @returns {Claims | Promise<Claims>}
+   */
+  #judge(token, claims, route) {
+    const { settings, following } = this.#parts;
+    this.#holds(claims);
+    if (following.isFresh) return this.#accepted(claims, route, true);
+    const behind = route.behind ?? settings.behind;
+    if (behind === 'introspect') return this.#ask(token, claims, route);
+    // To accept what nobody ever vouched for has to be said for the very route.
+    const isKnown = following.index !== null || route.behind === 'accept';
+    if (behind === 'accept' && isKnown) return this.#accepted(claims, route, true);
+    throw new GuardError('cannot_decide');
+  }
+
+  /** By the clock and by what is known. @param {Claims} claims */
+  #holds(claims) {
+    const { settings, following } = this.#parts;
+    if (claims.exp + settings.leewayS <= Math.floor(settings.clock.now() / 1000)) throw new GuardError('token_expired');
+    const verdict = following.index?.verdict(claims);
+    if (verdict?.kind === 'ended') throw new GuardError('session_ended', verdict.reason);
+    if (verdict?.kind === 'stale') throw new GuardError('token_stale');
+  }
+
+  /** @param {string} token @param {Claims} claims @param {Route} route */
+  async #ask(token, claims, route) {
+    const { introspector, counts } = this.#parts;
+    const isActive = await introspector.isActive(token);
+    counts.add(isActive === null ? 'unanswered' : isActive ? 'active' : 'inactive');
+    // What came meanwhile goes before an answer that was given before it.
+    this.#holds(claims);
+    if (isActive === null) throw new GuardError('cannot_decide');
+    // The server does not say why; whoever refreshes learns it.
+    if (!isActive) throw new GuardError('token_stale');
+    return this.#accepted(claims, route, false);
+  }
+
+  /** @param {Claims} claims @param {Route} route @param {boolean} mayBeLate */
+  #accepted(claims, route, mayBeLate) {
+    const { uses, fences, counts, settings } = this.#parts;
+    if (route.requires !== undefined && !claims.permissions.includes(route.requires)) throw new GuardError('forbidden');
+    const isNoted = !mayBeLate || uses.note(claims, route.what ?? SOMETHING, settings.clock.uptime());
+    if (!isNoted) counts.add('uses_unremembered');
+    fences.raise(claims);
+    return claims;
+  }
+}

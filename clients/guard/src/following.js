@@ -1,0 +1,75 @@
+/**
+ * What a guard decides by, and how old that is. It may not know how it is told.
+ */
+
+import { FeedState } from './feed-state.js';
+
+/** @typedef {{ uptime: number, now: number }} Moment */
+
+export class Following {
+  /** The server's head when this connection began. */
+  #headAtStart = 0;
+  /** When everything that the server had was known. @type {Moment | null} */
+  #inSyncAt = null;
+  #startedAt;
+  #clock;
+  #maxLagMs;
+  #entriesMax;
+  #state = new FeedState();
+
+  /** @param {{ clock: import('./time.js').Clock, maxFeedLagMs: number, indexSizeMax: number }} settings */
+  constructor({ clock, maxFeedLagMs, indexSizeMax }) {
+    this.#clock = clock;
+    this.#maxLagMs = maxFeedLagMs;
+    this.#entriesMax = indexSizeMax;
+    this.#startedAt = clock.uptime();
+  }
+
+  /** Null until it is whole. */
+  get index() {
+    return this.#state.index;
+  }
+
+  get position() {
+    return this.#state.position;
+  }
+
+  /** When everything was known, by uptime; null where it never was. */
+  get inSyncAt() {
+    return this.#inSyncAt?.uptime ?? null;
+  }
+
+  /** How old the knowledge is; where there never was any, since the beginning. */
+  get lagMs() {
+    const at = this.#inSyncAt;
+    if (!at) return this.#clock.uptime() - this.#startedAt;
+    // Uptime stands still while the machine sleeps; the time of day does not, but may be set.
+    return Math.max(this.#clock.uptime() - at.uptime, this.#clock.now() - at.now);
+  }
+
+  /** Whether what is known is young enough to decide by. */
+  get isFresh() {
+    return this.#inSyncAt !== null && this.#state.index !== null && this.lagMs <= this.#maxLagMs;
+  }
+
+  /** A new request goes out. Answers the position to go on from. */
+  beginAnew() {
+    this.#state.beginAnew();
+    return this.#state.position;
+  }
+
+  /**
+   * Takes in a message. Throws a `FeedFault`.
+   * @param {string} name
+   * @param {any} body
+   */
+  take(name, body) {
+    const taken = this.#state.take(name, body, this.#entriesMax);
+    if (name === 'hello') this.#headAtStart = body.head;
+    if (taken.kind === 'forgot') this.#inSyncAt = null;
+    const head = taken.kind === 'moved' ? body.head : this.#headAtStart;
+    const isNews = taken.kind === 'moved' || taken.kind === 'begun';
+    if (isNews && body.seq >= head) this.#inSyncAt = { uptime: this.#clock.uptime(), now: this.#clock.now() };
+    return taken;
+  }
+}
