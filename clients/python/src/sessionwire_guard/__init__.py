@@ -5,10 +5,20 @@ stays fresh), `guard` and `aio` (what services hold), then `asgi`, `fastapi` and
 """
 
 from .aio import AsyncGuard
-from .base import Fenced
+from .base import BaseGuard, Fenced
 from .claims import Claims
 from .errors import GuardError, SettingsError
 from .guard import Guard
 from .settings import Behind, Settings
 
-__all__ = ["AsyncGuard", "Behind", "Claims", "Fenced", "Guard", "GuardError", "Settings", "SettingsError"]
+__all__ = [
+    "AsyncGuard",
+    "BaseGuard",
+    "Behind",
+    "Claims",
+    "Fenced",
+    "Guard",
+    "GuardError",
+    "Settings",
+    "SettingsError",
+]

@@ -58,6 +58,7 @@ class Follower:
         self._heard = heard
         self._failures = 0
         self._is_well = False
+        self._has_told = False
 
     async def run(self) -> None:
         """Follows for ever."""
@@ -103,11 +104,12 @@ class Follower:
     def _tell(self, cut: Cut) -> None:
         if cut.kind == "refused":
             _log.error("the feed stays cut until the API key is put right: %s", cut)
-        elif self._is_well or self._failures == 1:
+        elif self._is_well or not self._has_told:
             _log.warning("the feed is cut: %s", cut)
         else:
             _log.debug("the feed is still cut: %s", cut)
         self._is_well = False
+        self._has_told = True
 
     def _wait(self, cut: Cut) -> float:
         """How long to stay away: full jitter, so that a thousand guards don't come back at once."""

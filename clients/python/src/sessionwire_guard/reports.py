@@ -27,6 +27,7 @@ _AGAIN: Final = 1.0
 _READER_PATIENCE: Final = 30.0
 # As much as is said of what a token was used for, in characters.
 _WHAT_CHARS_MAX: Final = 200
+_NOT_SAID: Final = "(not said)"
 
 _log: Final = logging.getLogger("sessionwire_guard")
 
@@ -122,17 +123,18 @@ class LateUses:
 
 
 def _body(use: LateUse) -> dict[str, object]:
-    what = "".join(letter for letter in use.what if letter.isprintable())
+    what = "".join(letter for letter in use.what if letter.isprintable()).strip()
     return {
         "session_id": use.claims.sid,
         "user_id": use.claims.sub,
         "jti": use.claims.jti,
         "seq": use.seq,
         "code": "session_ended" if use.is_ended else "token_stale",
-        "what": what[:_WHAT_CHARS_MAX],
+        "what": what[:_WHAT_CHARS_MAX].strip() or _NOT_SAID,
         "count": use.times,
         "first_at": _rfc3339(use.first_at),
-        "last_at": _rfc3339(use.last_at),
+        # The wall clock may have been put back meanwhile.
+        "last_at": _rfc3339(max(use.first_at, use.last_at)),
     }
 
 
