@@ -21,7 +21,7 @@ test('what happens to a session is known to all of them at once', async (t) => {
   const everywhere = async (token, expected) => {
     for (const url of services) assert.deepEqual([url, (await ask(`${url}/reports`, token)).code], [url, expected]);
   };
-  const [anna, ben] = demo.users;
+  const [anna, , , dario] = demo.users;
   const signedIn = await signIn(nginx.url, anna);
   const token = signedIn.access_token;
   for (const url of services) {
@@ -31,7 +31,7 @@ test('what happens to a session is known to all of them at once', async (t) => {
   }
   await everywhere(undefined, 'token_missing');
   await everywhere('nonsense', 'token_invalid');
-  await everywhere((await signIn(nginx.url, ben)).access_token, 'forbidden');
+  await everywhere((await signIn(nginx.url, dario)).access_token, 'forbidden');
 
   const socket = new WebSocket(`${nginx.url.replace('http', 'ws')}/v1/socket`, { headers: { authorization: `Bearer ${token}` } });
   t.after(() => socket.terminate());
