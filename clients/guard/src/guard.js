@@ -8,15 +8,19 @@
 
 import { Checker } from './checker.js';
 import { Emitter } from './emitter.js';
+import { expressGuard } from './express.js';
+import { fastifyGuard } from './fastify.js';
 import { Fenced, Fences } from './fences.js';
 import { Follower } from './follower.js';
 import { Following } from './following.js';
 import { Http } from './http.js';
 import { Introspector } from './introspector.js';
 import { KeyStore } from './key-store.js';
+import { koaGuard } from './koa.js';
 import { Counts, metricsText } from './metrics.js';
 import { Reports } from './reports.js';
 import { readOptions } from './settings.js';
+import { Gate } from './socketio/gate.js';
 import { Uses } from './uses.js';
 
 /** How often is forgotten what matters to no living token. */
@@ -48,8 +52,8 @@ export class Guard {
   #warned = new Set();
   /** @type {Map<string, { cancel(): void }>} */
   #timers = new Map();
-  /** @type {Set<() => void>} */
-  #closers = new Set();
+  /** @type {Gate[]} */
+  #gates = [];
 
   /** @param {import('./types.js').Options} options */
   constructor(options) {
@@ -143,6 +147,32 @@ export class Guard {
     return new Fenced(this.#fences, userId);
   }
 
+  /** Middleware of Express: the claims are `req.auth`. @param {import('./express.js').ExpressOptions} [options] */
+  express(options = {}) {
+    return expressGuard(this, options);
+  }
+
+  /** Middleware of Koa: the claims are `ctx.state.auth`. @param {import('./koa.js').KoaOptions} [options] */
+  koa(options = {}) {
+    return koaGuard(this, options);
+  }
+
+  /** A plugin of Fastify: the claims are `request.auth`. @param {import('./fastify.js').FastifyOptions} [options] */
+  fastify(options = {}) {
+    return fastifyGuard(this, options);
+  }
+
+  /**
+   * Middleware of a Socket.IO server, for any number of its namespaces: the claims are `socket.data.auth`.
+   * @param {import('./socketio/types.js').SocketOptions} [options]
+   */
+  socketio(options = {}) {
+    const { clock, leewayS } = this.#settings;
+    const gate = new Gate({ guard: this, clock, leewayS, counts: this.#counts }, options);
+    this.#gates.push(gate);
+    return gate.middleware;
+  }
+
   /**
    * @template {keyof Events} Name
    * @param {Name} name
@@ -169,6 +199,7 @@ export class Guard {
       feed_lag_seconds: Math.round(this.lagMs) / 1000,
       index_entries: this.#following.index?.size ?? 0,
       fresh: Number(this.isInSync),
+      sockets: this.#gates.reduce((sum, { size }) => sum + size, 0),
     });
   }
 
@@ -176,7 +207,7 @@ export class Guard {
   close() {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const closer of this.#closers) closer();
+    for (const gate of this.#gates) gate.close();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#follower.close();
     this.#store.close();

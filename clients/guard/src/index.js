@@ -21,3 +21,5 @@ export function createGuard(options) {
 /** @typedef {import('./types.js').Events} Events */
 /** @typedef {import('./types.js').Options} Options */
 /** @typedef {import('./types.js').Route} Route */
+/** @typedef {import('./socketio/types.js').SocketAuth} SocketAuth */
+/** @typedef {import('./socketio/types.js').SocketOptions} SocketOptions */
