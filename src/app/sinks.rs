@@ -7,14 +7,15 @@ use futures::future::BoxFuture;
 
 use super::AppError;
 use crate::config::{
-    Addresses, Config, RedisSink, Sink, SinkStart, SinkTarget, SinkUrl, WebhookSink,
+    Addresses, Config, NatsSink, RedisSink, Sink, SinkStart, SinkTarget, SinkUrl, WebhookSink,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::secret::{Password, SharedSecret};
 use crate::node::Node;
 use crate::node::sink::{
-    AllMine, Beginning, Notary, Pace, RedisSettings, SinkSpec, Sinks, TargetSpec, WebhookSettings,
+    AllMine, Beginning, NatsSettings, Notary, Pace, RedisSettings, SinkSpec, Sinks, TargetSpec,
+    WebhookSettings,
 };
 use crate::service::{Call, Core};
 use crate::storage::Store;
@@ -58,6 +59,7 @@ pub(super) async fn start(
 fn spec(sink: &Sink) -> SinkSpec {
     let (pace, target) = match &sink.target {
         SinkTarget::Redis(redis, password) => of_redis(redis, password.clone()),
+        SinkTarget::Nats(nats, password) => of_nats(nats, password.clone()),
         SinkTarget::Webhook(webhook, secrets) => of_webhook(webhook, secrets.clone()),
     };
     SinkSpec {
@@ -83,6 +85,23 @@ fn of_redis(redis: &RedisSink, password: Option<Password>) -> (Pace, TargetSpec)
         patience: None,
     };
     (pace, TargetSpec::Redis(settings))
+}
+
+fn of_nats(nats: &NatsSink, password: Option<Password>) -> (Pace, TargetSpec) {
+    let settings = NatsSettings {
+        url: nats.url.expose().to_owned(),
+        password,
+        stream: nats.stream.as_str().to_owned(),
+        prefix: nats.prefix.as_str().to_owned(),
+        stream_max_length: nats.stream_max_length.into(),
+        timeout: nats.timeout,
+    };
+    let pace = Pace {
+        beginning: beginning(nats.start),
+        retry_max: nats.retry_max,
+        patience: None,
+    };
+    (pace, TargetSpec::Nats(settings))
 }
 
 fn of_webhook(webhook: &WebhookSink, secrets: Vec<SharedSecret>) -> (Pace, TargetSpec) {

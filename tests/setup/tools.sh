@@ -48,6 +48,7 @@ debian chromium chromium fonts-dejavu-core
 debian nginx nginx-light
 # What sinks write to.
 debian redis-server redis-server
+debian /usr/sbin/nats-server nats-server
 component fmt rustfmt
 component clippy clippy
 subcommand nextest 0.9 0.9.143

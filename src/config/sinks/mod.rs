@@ -17,16 +17,16 @@ use super::source::{Collected, Variables, file_values};
 use super::value::{Refusal, Value};
 use crate::domain::secret::{Password, SharedSecret};
 
-pub use tables::{RedisSink, SinkBasics, WebhookSink};
+pub use tables::{NatsSink, RedisSink, SinkBasics, WebhookSink};
 pub use values::{Addresses, EventPatterns, SinkName, SinkStart, SinkUrl, VariableName};
 
 use secrets::{secret, signing_secrets};
-use tables::{BASICS, REDIS, WEBHOOK};
+use tables::{BASICS, NATS, REDIS, WEBHOOK};
 
 /// The name of the setting.
 const SINKS: &str = "sinks";
 /// The kinds there are.
-const KINDS: &[&str] = &["redis", "webhook"];
+const KINDS: &[&str] = &["redis", "nats", "webhook"];
 /// The most sinks.
 const SINKS_MAX: usize = 50;
 const KIND: &Setting = &Setting {
@@ -49,6 +49,8 @@ pub struct Sink {
 pub enum SinkTarget {
     /// Redis, and the password where it is not in the address.
     Redis(RedisSink, Option<Password>),
+    /// A stream of NATS JetStream, and the password where it is not in the address.
+    Nats(NatsSink, Option<Password>),
     /// A receiver of POSTs, and what they are signed with.
     Webhook(WebhookSink, Vec<SharedSecret>),
 }
@@ -57,6 +59,7 @@ impl SinkTarget {
     fn kind(&self) -> &'static str {
         match self {
             Self::Redis(..) => "redis",
+            Self::Nats(..) => "nats",
             Self::Webhook(..) => "webhook",
         }
     }
@@ -74,6 +77,7 @@ impl Sink {
         };
         let of_kind = match &self.target {
             SinkTarget::Redis(redis, _) => redis.rows(),
+            SinkTarget::Nats(nats, _) => nats.rows(),
             SinkTarget::Webhook(webhook, _) => webhook.rows(),
         };
         let rows = std::iter::once(kind)
@@ -158,6 +162,7 @@ fn read(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem
         problems.extend(BASICS.first().map(missing));
     }
     let (target, settings) = match given.text() {
+        Some("nats") => nats(table, variables, problems),
         Some("webhook") => webhook(table, variables, problems),
         _ => redis(table, variables, problems),
     };
@@ -177,6 +182,14 @@ fn redis(table: &mut Collected, variables: &Variables, problems: &mut Vec<Proble
     let (file, variable) = (redis.password_file.as_deref(), redis.password_env.as_ref());
     let password = secret("password", file, variable, variables, problems);
     (SinkTarget::Redis(redis, password.map(Password::new)), REDIS)
+}
+
+fn nats(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem>) -> OfKind {
+    let (nats, found) = NatsSink::read(table);
+    problems.extend(found);
+    let (file, variable) = (nats.password_file.as_deref(), nats.password_env.as_ref());
+    let password = secret("password", file, variable, variables, problems);
+    (SinkTarget::Nats(nats, password.map(Password::new)), NATS)
 }
 
 fn webhook(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem>) -> OfKind {

@@ -38,6 +38,30 @@ settings! {
 }
 
 settings! {
+    /// A sink that writes to a stream of NATS JetStream.
+    NatsSink, pub(super) NATS;
+
+    /// Where the server is.
+    "url" => url: SinkUrl = SinkUrl::of("nats://127.0.0.1:4222"), Kind::Address(&["nats", "tls"]);
+    /// The file that holds the password; without a user in the address, a token.
+    "password_file" => password_file: Option<PathBuf> = None, FILE;
+    /// The variable that holds it.
+    "password_env" => password_env: Option<VariableName> = None, VARIABLE;
+    /// The stream; made where it is missing.
+    "stream" => stream: SinkName = SinkName::of("SESSIONWIRE"), Kind::Form(SinkName::FORM);
+    /// What every subject begins with.
+    "prefix" => prefix: SinkName = SinkName::of("sessionwire"), Kind::Form(SinkName::FORM);
+    /// How many events a stream keeps that is made here.
+    "stream_max_length" => stream_max_length: u32 = 1_000_000, events(100, 1_000_000_000);
+    /// Where it begins when it has never written.
+    "start" => start: SinkStart = SinkStart::Now, Kind::Word(SinkStart::WORDS);
+    /// How long an answer may take.
+    "timeout_s" => timeout: Duration = Duration::from_secs(5), seconds(1, 60);
+    /// The longest wait between two attempts.
+    "retry_max_s" => retry_max: Duration = Duration::from_secs(30), seconds(1, 3600);
+}
+
+settings! {
     /// A sink that posts to a receiver.
     WebhookSink, pub(super) WEBHOOK;
 

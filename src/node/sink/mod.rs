@@ -11,6 +11,7 @@
 mod backoff;
 mod driver;
 mod journal;
+mod nats;
 mod redis;
 mod status;
 mod target;
@@ -33,12 +34,14 @@ use crate::domain::error::Error;
 use crate::domain::id::Seq;
 
 pub use journal::Journal;
+pub use nats::NatsSettings;
 pub use redis::RedisSettings;
 pub use status::{SinkReport, SinkState};
 pub use webhook::WebhookSettings;
 
 use backoff::Backoff;
 use driver::{Driver, Place};
+use nats::Nats;
 use redis::Redis;
 use status::Status;
 use target::{Filter, Target};
@@ -111,6 +114,8 @@ pub struct Pace {
 pub enum TargetSpec {
     /// A Redis server.
     Redis(RedisSettings),
+    /// A stream of NATS JetStream.
+    Nats(NatsSettings),
     /// A receiver of signed POSTs.
     Webhook(WebhookSettings),
 }
@@ -119,6 +124,7 @@ impl TargetSpec {
     fn kind(&self) -> &'static str {
         match self {
             Self::Redis(_) => "redis",
+            Self::Nats(_) => "nats",
             Self::Webhook(_) => "webhook",
         }
     }
@@ -126,6 +132,7 @@ impl TargetSpec {
     fn open(&self, node: &Node) -> Result<Box<dyn Target>, Error> {
         Ok(match self {
             Self::Redis(settings) => Box::new(Redis::open(settings, node)?),
+            Self::Nats(settings) => Box::new(Nats::open(settings)?),
             Self::Webhook(settings) => Box::new(Webhook::open(settings, node)?),
         })
     }
