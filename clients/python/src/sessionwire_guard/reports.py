@@ -25,8 +25,6 @@ _TRIES: Final = 5
 _AGAIN: Final = 1.0
 # How long is waited for a connection to the feed: reports are in its reader's name.
 _READER_PATIENCE: Final = 30.0
-# As much as is said of what a token was used for, in characters.
-_WHAT_CHARS_MAX: Final = 200
 _NOT_SAID: Final = "(not said)"
 
 _log: Final = logging.getLogger("sessionwire_guard")
@@ -130,7 +128,7 @@ def _body(use: LateUse) -> dict[str, object]:
         "jti": use.claims.jti,
         "seq": use.seq,
         "code": "session_ended" if use.is_ended else "token_stale",
-        "what": what[:_WHAT_CHARS_MAX].strip() or _NOT_SAID,
+        "what": what or _NOT_SAID,
         "count": use.times,
         "first_at": _rfc3339(use.first_at),
         # The wall clock may have been put back meanwhile.

@@ -15,6 +15,8 @@ from .index import ENDS, Change
 TOKENS_MAX: Final = 10_000
 _THINGS_MAX: Final = 16
 _STRETCHES_MAX: Final = 64
+# As much as is remembered of what a token was used for, in characters.
+WHAT_CHARS_MAX: Final = 200
 # A use joins the last stretch that began so many seconds ago at most.
 _STRETCH: Final = 0.02
 # How long a use is remembered, beyond the lag.
@@ -79,6 +81,8 @@ class Uses:
             if len(self._tokens) >= TOKENS_MAX:
                 return False
             token = self._add(claims)
+        if len(what) > WHAT_CHARS_MAX:
+            what = what[:WHAT_CHARS_MAX]
         stretches = token.things.get(what)
         if stretches is None:
             if len(token.things) >= _THINGS_MAX:
