@@ -21,12 +21,12 @@ export async function startGame(guard, { fencing = true, port = 0 } = {}) {
   const io = new Server(http, { connectionStateRecovery: {} });
   io.use(guard.socketio());
   io.on('connection', (socket) => {
-    const player = socket.data.auth.claims;
+    const player = socket.data.auth;
     let bag = world.bag(player.sub);
     socket.emit('bag', bag);
     socket.on('give', ({ item, to }, answer) => {
       try {
-        bag = world.give(socket.data.auth.claims, bag, item, to);
+        bag = world.give(socket.data.auth, bag, item, to);
         answer({ ok: true, bag });
       } catch (error) {
         answer({ ok: false, code: error.code ?? 'refused', message: error.message });
