@@ -6,7 +6,7 @@
 //! nothing but that. That a sink gave up is state, told by an event: it goes through [`Notary`] to the
 //! writers, whom this module may not know.
 //!
-//! To add a kind: a file with a [`target::Target`], a variant of [`TargetSpec`], its settings.
+//! To add a kind: a file with a `target::Target`, a variant of [`TargetSpec`], its settings.
 
 mod backoff;
 mod driver;

@@ -5,6 +5,7 @@ Every view needs a good token, but for those marked `@public`; `@requires` asks 
 `request.auth`. The guard starts in each process with the first request there, so that it is never forked with.
 """
 
+import json
 import threading
 from asyncio import iscoroutinefunction
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from .bearer import bearer
 from .claims import Claims
@@ -171,4 +172,4 @@ def _what(request: HttpRequest) -> str:
 
 
 def _refused(error: GuardError) -> HttpResponseBase:
-    return JsonResponse(error.problem, status=error.status, headers=error.headers)
+    return HttpResponse(json.dumps(error.problem), status=error.status, headers=error.headers)
