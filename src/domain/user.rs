@@ -92,15 +92,23 @@ pub enum UserRef {
     External(String),
 }
 
-impl<'de> Deserialize<'de> for UserRef {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+impl std::str::FromStr for UserRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
         if let Some(external) = text.strip_prefix(EXTERNAL_PREFIX) {
             return Ok(Self::External(external.to_owned()));
         }
         let id = text.parse().map_err(|_| {
-            serde::de::Error::custom("a user is named by id, or as `ext:` and the external id")
+            Error::validation("a user is named by id, or as `ext:` and the external id")
         })?;
         Ok(Self::Id(UserId(id)))
+    }
+}
+
+impl<'de> Deserialize<'de> for UserRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }

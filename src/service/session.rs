@@ -9,6 +9,7 @@ use crate::domain::error::Error;
 use crate::domain::event::{Event, SessionEnded};
 use crate::domain::id::{DeviceId, Seq, SessionId, UserId};
 use crate::domain::session::{Session, SessionEnd};
+use crate::domain::user::UserRef;
 use crate::storage::{SessionFilter, Tx};
 
 /// How many sessions are read at once where all of them end.
@@ -165,6 +166,18 @@ impl Core {
         self.end_all_of(&mut tx, user, None, Reason::RevokedByAdmin, &call.cause)
             .await?;
         self.conclude(call, tx, ()).await
+    }
+
+    /// The person's identity provider wants every session ended.
+    pub async fn end_sessions_for_provider(&self, call: &Call, user: UserRef) -> Result<()> {
+        let user = self.resolve_user(user).await?;
+        let mut tx = self.begin().await?;
+        tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
+        check_power(call, &mut tx, user).await?;
+        let reason = Reason::IdentityProviderLogout;
+        self.end_all_of(&mut tx, user, None, reason, &call.cause)
+            .await?;
+        self.conclude(call, tx, ()).await.map(|_| ())
     }
 
     /// Everybody is signed out.

@@ -220,3 +220,50 @@ async fn refreshing_as_oauth_does() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_provider_signs_somebody_out_everywhere() {
+    let server = Server::start().await;
+    let body = json!({ "username": "anna", "password": "correct horse battery", "external_id": "okta|42" });
+    let made = server.post("/v1/users", &server.key, body).await;
+    let id = made.body["id"].as_str().unwrap();
+    let key = key(&server, "sessions").await;
+    let revoke = async |sub_id: Value| {
+        let body = json!({ "sub_id": sub_id });
+        server
+            .post("/global-token-revocation", &key, body)
+            .await
+            .status
+    };
+    let us = server.url.as_str();
+    let known = [
+        json!({ "format": "iss_sub", "iss": us, "sub": id }),
+        json!({ "format": "iss_sub", "iss": us, "sub": "ext:okta|42" }),
+        json!({ "format": "iss_sub", "iss": "https://acme.okta.com", "sub": "okta|42" }),
+        json!({ "format": "opaque", "id": "okta|42" }),
+    ];
+    for sub_id in known {
+        let who = server.sign_in("anna", "laptop").await;
+        let mut socket = server.welcomed(&who).await;
+        assert_eq!(revoke(sub_id.clone()).await, 204, "{sub_id}");
+        let revoked = socket.expect("session.revoked").await;
+        assert_eq!(revoked["reason"], "identity_provider_logout");
+        assert_eq!(server.get("/v1/me", &who.access_token).await.status, 401);
+    }
+    let head = server.node.head();
+    for nobody in [
+        json!({ "format": "iss_sub", "iss": us, "sub": "nobody" }),
+        json!({ "format": "iss_sub", "iss": "https://acme.okta.com", "sub": id }),
+        json!({ "format": "opaque", "id": "nobody" }),
+    ] {
+        assert_eq!(revoke(nobody.clone()).await, 204, "{nobody}");
+    }
+    assert_eq!(server.node.head(), head);
+    assert_eq!(revoke(json!({ "format": "weather" })).await, 400);
+    let sub_id = json!({ "sub_id": { "format": "opaque", "id": "okta|42" } });
+    let verify = self::key(&server, "verify").await;
+    let refused = server
+        .post("/global-token-revocation", &verify, sub_id)
+        .await;
+    assert_eq!(refused.code(), "forbidden");
+}

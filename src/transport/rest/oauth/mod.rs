@@ -1,6 +1,7 @@
 //! The standard endpoints, for clients that speak OAuth: introspection (RFC 7662), revocation (RFC 7009),
 //! refreshing (RFC 6749) and where all that is (RFC 8414). It may not know more of sessions than the rest of REST does.
 
+mod global_revoke;
 mod introspect;
 mod metadata;
 mod revoke;
@@ -17,5 +18,7 @@ pub(super) fn public_routes() -> OpenApiRouter<RestState> {
 
 /// For services.
 pub(super) fn routes() -> OpenApiRouter<RestState> {
-    introspect::routes().merge(revoke::routes())
+    introspect::routes()
+        .merge(revoke::routes())
+        .merge(global_revoke::routes())
 }
