@@ -7,15 +7,16 @@ use futures::future::BoxFuture;
 
 use super::AppError;
 use crate::config::{
-    Addresses, Config, NatsSink, RedisSink, Sink, SinkStart, SinkTarget, SinkUrl, WebhookSink,
+    Addresses, Config, KafkaSink, NatsSink, RedisSink, Sink, SinkStart, SinkTarget, SinkUrl,
+    WebhookSink,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::secret::{Password, SharedSecret};
 use crate::node::Node;
 use crate::node::sink::{
-    AllMine, Beginning, NatsSettings, Notary, Pace, RedisSettings, SinkSpec, Sinks, TargetSpec,
-    WebhookSettings,
+    AllMine, Beginning, KafkaSettings, NatsSettings, Notary, Pace, RedisSettings, SinkSpec, Sinks,
+    TargetSpec, WebhookSettings,
 };
 use crate::service::{Call, Core};
 use crate::storage::Store;
@@ -60,6 +61,7 @@ fn spec(sink: &Sink) -> SinkSpec {
     let (pace, target) = match &sink.target {
         SinkTarget::Redis(redis, password) => of_redis(redis, password.clone()),
         SinkTarget::Nats(nats, password) => of_nats(nats, password.clone()),
+        SinkTarget::Kafka(kafka) => of_kafka(kafka),
         SinkTarget::Webhook(webhook, secrets) => of_webhook(webhook, secrets.clone()),
     };
     SinkSpec {
@@ -102,6 +104,20 @@ fn of_nats(nats: &NatsSink, password: Option<Password>) -> (Pace, TargetSpec) {
         patience: None,
     };
     (pace, TargetSpec::Nats(settings))
+}
+
+fn of_kafka(kafka: &KafkaSink) -> (Pace, TargetSpec) {
+    let settings = KafkaSettings {
+        brokers: kafka.brokers.0.clone(),
+        topic: kafka.topic.as_str().to_owned(),
+        timeout: kafka.timeout,
+    };
+    let pace = Pace {
+        beginning: beginning(kafka.start),
+        retry_max: kafka.retry_max,
+        patience: None,
+    };
+    (pace, TargetSpec::Kafka(settings))
 }
 
 fn of_webhook(webhook: &WebhookSink, secrets: Vec<SharedSecret>) -> (Pace, TargetSpec) {

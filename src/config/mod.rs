@@ -22,8 +22,8 @@ use std::path::Path;
 pub use error::{ConfigError, Problem};
 pub use setting::{Kind, Setting, Unit};
 pub use sinks::{
-    Addresses, EventPatterns, NatsSink, RedisSink, Sink, SinkBasics, SinkName, SinkStart,
-    SinkTarget, SinkUrl, VariableName, WebhookSink,
+    Addresses, Brokers, EventPatterns, KafkaSink, NatsSink, RedisSink, Sink, SinkBasics, SinkName,
+    SinkStart, SinkTarget, SinkUrl, VariableName, WebhookSink,
 };
 pub use table::{Config, SETTINGS};
 pub use types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};

@@ -41,6 +41,8 @@ mod rules;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod sink_kafka;
+#[cfg(test)]
 mod sink_nats;
 #[cfg(test)]
 mod sink_redis;

@@ -49,6 +49,8 @@ debian nginx nginx-light
 # What sinks write to.
 debian redis-server redis-server
 debian /usr/sbin/nats-server nats-server
+# Its broker, and a consumer to look with.
+debian kcat kcat python3-confluent-kafka
 component fmt rustfmt
 component clippy clippy
 subcommand nextest 0.9 0.9.143

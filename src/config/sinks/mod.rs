@@ -17,16 +17,16 @@ use super::source::{Collected, Variables, file_values};
 use super::value::{Refusal, Value};
 use crate::domain::secret::{Password, SharedSecret};
 
-pub use tables::{NatsSink, RedisSink, SinkBasics, WebhookSink};
-pub use values::{Addresses, EventPatterns, SinkName, SinkStart, SinkUrl, VariableName};
+pub use tables::{KafkaSink, NatsSink, RedisSink, SinkBasics, WebhookSink};
+pub use values::{Addresses, Brokers, EventPatterns, SinkName, SinkStart, SinkUrl, VariableName};
 
 use secrets::{secret, signing_secrets};
-use tables::{BASICS, NATS, REDIS, WEBHOOK};
+use tables::{BASICS, KAFKA, NATS, REDIS, WEBHOOK};
 
 /// The name of the setting.
 const SINKS: &str = "sinks";
 /// The kinds there are.
-const KINDS: &[&str] = &["redis", "nats", "webhook"];
+const KINDS: &[&str] = &["redis", "nats", "kafka", "webhook"];
 /// The most sinks.
 const SINKS_MAX: usize = 50;
 const KIND: &Setting = &Setting {
@@ -51,6 +51,8 @@ pub enum SinkTarget {
     Redis(RedisSink, Option<Password>),
     /// A stream of NATS JetStream, and the password where it is not in the address.
     Nats(NatsSink, Option<Password>),
+    /// A topic of Kafka.
+    Kafka(KafkaSink),
     /// A receiver of POSTs, and what they are signed with.
     Webhook(WebhookSink, Vec<SharedSecret>),
 }
@@ -60,6 +62,7 @@ impl SinkTarget {
         match self {
             Self::Redis(..) => "redis",
             Self::Nats(..) => "nats",
+            Self::Kafka(_) => "kafka",
             Self::Webhook(..) => "webhook",
         }
     }
@@ -78,6 +81,7 @@ impl Sink {
         let of_kind = match &self.target {
             SinkTarget::Redis(redis, _) => redis.rows(),
             SinkTarget::Nats(nats, _) => nats.rows(),
+            SinkTarget::Kafka(kafka) => kafka.rows(),
             SinkTarget::Webhook(webhook, _) => webhook.rows(),
         };
         let rows = std::iter::once(kind)
@@ -163,6 +167,7 @@ fn read(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem
     }
     let (target, settings) = match given.text() {
         Some("nats") => nats(table, variables, problems),
+        Some("kafka") => kafka(table, problems),
         Some("webhook") => webhook(table, variables, problems),
         _ => redis(table, variables, problems),
     };
@@ -190,6 +195,12 @@ fn nats(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem
     let (file, variable) = (nats.password_file.as_deref(), nats.password_env.as_ref());
     let password = secret("password", file, variable, variables, problems);
     (SinkTarget::Nats(nats, password.map(Password::new)), NATS)
+}
+
+fn kafka(table: &mut Collected, problems: &mut Vec<Problem>) -> OfKind {
+    let (kafka, found) = KafkaSink::read(table);
+    problems.extend(found);
+    (SinkTarget::Kafka(kafka), KAFKA)
 }
 
 fn webhook(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem>) -> OfKind {

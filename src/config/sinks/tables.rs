@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::{Addresses, EventPatterns, SinkName, SinkStart, SinkUrl, VariableName};
+use super::values::{
+    Addresses, Brokers, EventPatterns, SinkName, SinkStart, SinkUrl, VariableName,
+};
 use crate::config::setting::{Kind, Unit, seconds, settings};
 
 settings! {
@@ -57,6 +59,22 @@ settings! {
     "start" => start: SinkStart = SinkStart::Now, Kind::Word(SinkStart::WORDS);
     /// How long an answer may take.
     "timeout_s" => timeout: Duration = Duration::from_secs(5), seconds(1, 60);
+    /// The longest wait between two attempts.
+    "retry_max_s" => retry_max: Duration = Duration::from_secs(30), seconds(1, 3600);
+}
+
+settings! {
+    /// A sink that writes to a topic of Kafka.
+    KafkaSink, pub(super) KAFKA;
+
+    /// Brokers to ask for all others.
+    "brokers" => brokers: Brokers = Brokers::default(), Kind::Form(Brokers::FORM);
+    /// The topic; it has to be there.
+    "topic" => topic: SinkName = SinkName::of("sessionwire-events"), Kind::Form(SinkName::FORM);
+    /// Where it begins when it has never written.
+    "start" => start: SinkStart = SinkStart::Now, Kind::Word(SinkStart::WORDS);
+    /// How long an answer may take.
+    "timeout_s" => timeout: Duration = Duration::from_secs(10), seconds(1, 60);
     /// The longest wait between two attempts.
     "retry_max_s" => retry_max: Duration = Duration::from_secs(30), seconds(1, 3600);
 }

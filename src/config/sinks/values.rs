@@ -26,6 +26,10 @@ pub struct EventPatterns(pub Vec<String>);
 #[derive(Clone, PartialEq, Eq)]
 pub struct SinkUrl(String);
 
+/// Brokers of Kafka, as `host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brokers(pub Vec<String>);
+
 /// The name of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariableName(String);
@@ -132,6 +136,35 @@ impl Value for SinkUrl {
 
     fn show(&self, _: &Kind) -> String {
         redact(&self.0)
+    }
+}
+
+impl Brokers {
+    pub(super) const FORM: &'static str = "a list of 1 to 20 addresses such as kafka.internal:9092";
+}
+
+impl Default for Brokers {
+    fn default() -> Self {
+        Self(vec!["127.0.0.1:9092".to_owned()])
+    }
+}
+
+impl Value for Brokers {
+    fn read(given: &Given, _: &Kind) -> Result<Self, Refusal> {
+        let members = given.list().ok_or(Refusal::Kind)?;
+        let is_address = |member: &&str| {
+            let authority: Option<http::uri::Authority> = member.parse().ok();
+            authority.is_some_and(|it| it.port_u16().is_some() && !member.contains('@'))
+        };
+        if (1..=20).contains(&members.len()) && members.iter().all(is_address) {
+            Ok(Self(members.into_iter().map(str::to_owned).collect()))
+        } else {
+            Err(Refusal::Kind)
+        }
+    }
+
+    fn show(&self, _: &Kind) -> String {
+        joined(&self.0)
     }
 }
 

@@ -11,6 +11,7 @@
 mod backoff;
 mod driver;
 mod journal;
+mod kafka;
 mod nats;
 mod redis;
 mod status;
@@ -34,6 +35,7 @@ use crate::domain::error::Error;
 use crate::domain::id::Seq;
 
 pub use journal::Journal;
+pub use kafka::KafkaSettings;
 pub use nats::NatsSettings;
 pub use redis::RedisSettings;
 pub use status::{SinkReport, SinkState};
@@ -41,6 +43,7 @@ pub use webhook::WebhookSettings;
 
 use backoff::Backoff;
 use driver::{Driver, Place};
+use kafka::Kafka;
 use nats::Nats;
 use redis::Redis;
 use status::Status;
@@ -116,6 +119,8 @@ pub enum TargetSpec {
     Redis(RedisSettings),
     /// A stream of NATS JetStream.
     Nats(NatsSettings),
+    /// A topic of Kafka.
+    Kafka(KafkaSettings),
     /// A receiver of signed POSTs.
     Webhook(WebhookSettings),
 }
@@ -125,6 +130,7 @@ impl TargetSpec {
         match self {
             Self::Redis(_) => "redis",
             Self::Nats(_) => "nats",
+            Self::Kafka(_) => "kafka",
             Self::Webhook(_) => "webhook",
         }
     }
@@ -133,6 +139,7 @@ impl TargetSpec {
         Ok(match self {
             Self::Redis(settings) => Box::new(Redis::open(settings, node)?),
             Self::Nats(settings) => Box::new(Nats::open(settings)?),
+            Self::Kafka(settings) => Box::new(Kafka::open(settings)),
             Self::Webhook(settings) => Box::new(Webhook::open(settings, node)?),
         })
     }
