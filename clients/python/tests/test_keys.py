@@ -167,8 +167,9 @@ def test_a_private_part_is_not_read() -> None:
 
 
 def test_what_is_no_key_set_is_refused() -> None:
-    many = {"keys": [{} for _ in range(101)]}
-    for wrong in ({}, [], None, "keys", {"keys": {}}, {"keys": None}, many):
+    many: dict[str, Any] = {"keys": [{} for _ in range(101)]}
+    wrongs: list[Any] = [{}, [], None, "keys", {"keys": {}}, {"keys": None}, many]
+    for wrong in wrongs:
         with pytest.raises(strict.Unreadable):
             KeySet.read(ISSUER, AUDIENCE, wrong)
     KeySet.read(ISSUER, AUDIENCE, {"keys": []})

@@ -42,7 +42,7 @@ def logs(draw: st.DrawFn) -> list[Change | None]:
         kind, key, reason = meaning
         if kind == "session_ended":
             over |= {(kind, key, other) for other in SENTENCES}
-        log.append(Change(kind, key, reason, seq, keep_until=2**62))  # type: ignore[arg-type]
+        log.append(Change(kind, key, reason, seq, keep_until=2**62))
     return log
 
 

@@ -11,6 +11,7 @@ from .index import ENDS, Change, Kind, RevocationIndex
 from .reasons import SENTENCES
 
 _KINDS: frozenset[str] = frozenset(get_args(Kind))
+_REASONS = {reason: reason for reason in SENTENCES}
 _KEY_OF = {"session_ended": "session_id", "user_ended": "user_id", "user_rights_changed": "user_id"}
 
 
@@ -106,9 +107,12 @@ def _change(members: Any) -> Change:
     # A kind that nobody here knows may end a token: not to know is not to decide.
     if kind not in _KINDS:
         raise strict.Unreadable("a change of no known kind")
-    reason = members.get("reason") if kind in ENDS else None
-    if kind in ENDS and (not isinstance(reason, str) or reason not in SENTENCES):
-        raise strict.Unreadable("no known reason")
+    reason = None
+    if kind in ENDS:
+        # One text for all that have it: an index has many.
+        reason = _REASONS.get(strict.text(members.get("reason")))
+        if reason is None:
+            raise strict.Unreadable("no known reason")
     if kind == "group_rights_changed":
         key = strict.text(members.get("group"))
     else:

@@ -28,6 +28,7 @@ class Worker:
         self._thread.start()
         self._begun.wait()
         if self._error is not None:
+            self._thread.join(_PATIENCE)
             raise self._error
 
     @property
