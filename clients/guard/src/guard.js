@@ -245,6 +245,7 @@ export class Guard {
       this.#emitter.emit('insync', { seq: this.position ?? 0 });
     } else if (!isFresh && this.#isInSync) {
       this.#isInSync = false;
+      this.#http.forgetIdle();
       this.#emitter.emit('lag', { lagMs });
     }
     if (this.#isInSync) this.#later('lag', this.#settings.maxFeedLagMs - lagMs + 1, () => this.#lookIfInSync());

@@ -85,6 +85,12 @@ export class Http {
     }
   }
 
+  /** Kept connections may be as dead as the one that just fell silent. */
+  forgetIdle() {
+    if (!this.#isOwn) return;
+    for (const sockets of Object.values(this.#agent.freeSockets)) sockets?.forEach((socket) => socket.destroy());
+  }
+
   close() {
     this.#isClosed = true;
     for (const request of this.#running) request.destroy(new HttpError('closed'));

@@ -53,7 +53,7 @@ for (const connectionStateRecovery of SETTINGS) {
     const receipt = await demo.api('DELETE', `/v1/sessions/${session.id}`);
     assert.equal(receipt.guards.applied, 1);
     network.mend();
-    assert.deepEqual(await client.heard('connect_error', from), { code: 'session_ended', reason: 'revoked_by_admin' });
+    assert.deepEqual(await client.answer(from), ['connect_error', { code: 'session_ended', reason: 'revoked_by_admin' }]);
     assert.deepEqual(client.log.slice(from).filter(([name]) => name === 'news'), []);
     // Not even on the wire.
     assert.ok(wire.length > 0);
@@ -93,7 +93,7 @@ for (const connectionStateRecovery of SETTINGS) {
     const analysts = demo.groups.find(({ name }) => name === 'analysts');
     await demo.api('PUT', `/v1/groups/${analysts.id}/permissions`, { permissions: [] });
     network.mend();
-    assert.deepEqual(await client.heard('connect_error', from), { code: 'token_stale' });
+    assert.deepEqual(await client.answer(from), ['connect_error', { code: 'token_stale' }]);
     assert.deepEqual(wire.filter((data) => data.includes('missed')), []);
     session = await refreshed(demo.url, session);
     client.connect();
@@ -130,7 +130,7 @@ for (const connectionStateRecovery of SETTINGS) {
     feed.cut();
     await heard(guard, 'lag');
     network.mend();
-    assert.deepEqual(await client.heard('connect_error', from), { code: 'cannot_decide' });
+    assert.deepEqual(await client.answer(from), ['connect_error', { code: 'cannot_decide' }]);
     assert.deepEqual(wire.filter((it) => it.includes('missed')), []);
     feed.mend();
     await heard(guard, 'insync');
@@ -155,7 +155,7 @@ for (const connectionStateRecovery of SETTINGS) {
     io.of('/game').emit('news', 'secret');
     await demo.api('DELETE', `/v1/users/${demo.users[0].id}/sessions`);
     network.mend();
-    assert.equal((await client.heard('connect_error', from)).code, 'session_ended');
+    assert.equal((await client.answer(from))[1]?.code, 'session_ended');
     assert.deepEqual(client.log.slice(from).filter(([name]) => name === 'news'), []);
   });
 }
@@ -196,7 +196,7 @@ test('sessions that are kept outside of the process: the first to come to a new 
   const second = await startIo(t, guard, { io: options, gate });
   await guard.ready;
   for (const { client } of [one, other]) client.io.uri = second.url;
-  assert.equal((await one.client.heard('connect_error', one.client.log.length)).code, 'session_ended');
+  assert.equal((await one.client.answer(one.client.log.length))[1]?.code, 'session_ended');
   await other.client.heard('connect', 1);
   assert.deepEqual(one.wire.filter((it) => it.includes('secret')), []);
   assert.equal(other.client.recovered, true);

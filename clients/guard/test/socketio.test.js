@@ -64,8 +64,9 @@ for (const transport of TRANSPORTS) {
     assert.equal(bystander.connected, true);
     assert.equal(metric(guard, 'sockets'), 1);
     assert.equal(metric(guard, 'sockets_closed_total{why="session_ended"}'), 1);
+    const from = client.log.length;
     client.connect();
-    assert.deepEqual(await client.heard('connect_error'), { code: 'session_ended', reason: 'revoked_by_admin' });
+    assert.deepEqual(await client.answer(from), ['connect_error', { code: 'session_ended', reason: 'revoked_by_admin' }]);
   });
 }
 
@@ -75,7 +76,7 @@ test('a native client brings its token in a header; never in an address', async 
   const native = join(t, url, {}, { extraHeaders: { authorization: `Bearer ${token}` } });
   await native.heard('connect');
   const careless = join(t, url, {}, { query: { token, access_token: token } });
-  assert.deepEqual(await careless.heard('connect_error'), { code: 'token_missing' });
+  assert.deepEqual(await careless.answer(), ['connect_error', { code: 'token_missing' }]);
 });
 
 test('a bad handshake: the client gets the code', async (t) => {
@@ -83,10 +84,10 @@ test('a bad handshake: the client gets the code', async (t) => {
   const bad = [{ token: 'x' }, { token: 7 }, { token: { a: 1 } }, { token: '' }, {}, { token: null }];
   const codes = ['token_invalid', 'token_invalid', 'token_invalid', 'token_missing', 'token_missing', 'token_missing'];
   for (const [at, auth] of bad.entries()) {
-    assert.deepEqual(await join(t, url, auth).heard('connect_error'), { code: codes[at] });
+    assert.deepEqual(await join(t, url, auth).answer(), ['connect_error', { code: codes[at] }]);
   }
   const { token } = await signIn(demo.url, demo.users[0]);
-  assert.deepEqual(await join(t, url, token).heard('connect_error'), { code: 'forbidden' });
+  assert.deepEqual(await join(t, url, token).answer(), ['connect_error', { code: 'forbidden' }]);
   assert.equal(metric(guard, 'sockets'), 0);
 });
 
@@ -94,7 +95,7 @@ test('a token from elsewhere in the handshake', async (t) => {
   const { demo, url } = await startSockets(t, { gate: { token: ({ auth }) => auth.jwt } });
   const { token } = await signIn(demo.url, demo.users[0]);
   await join(t, url, { jwt: token }).heard('connect');
-  assert.deepEqual(await join(t, url, token).heard('connect_error'), { code: 'token_missing' });
+  assert.deepEqual(await join(t, url, token).answer(), ['connect_error', { code: 'token_missing' }]);
 });
 
 test('close codes: superseded, suspended, everybody', async (t) => {
@@ -262,7 +263,7 @@ test('past the lag: handshakes as told, open sockets stay', async (t) => {
   await client.heard('connect');
   feed.cut();
   await heard(guard, 'lag');
-  assert.deepEqual(await join(t, url, token).heard('connect_error'), { code: 'cannot_decide' });
+  assert.deepEqual(await join(t, url, token).answer(), ['connect_error', { code: 'cannot_decide' }]);
   assert.equal(client.connected, true);
   feed.mend();
   await heard(guard, 'insync');
@@ -311,7 +312,7 @@ test('a session that ends while a later middleware waits does not get in', async
   await inside;
   await demo.api('DELETE', `/v1/sessions/${session.id}`);
   go();
-  assert.deepEqual(await client.heard('connect_error', client.log.length), { code: 'session_ended', reason: 'revoked_by_admin' });
+  assert.deepEqual(await client.answer(client.log.length), ['connect_error', { code: 'session_ended', reason: 'revoked_by_admin' }]);
   assert.equal(connections, 0);
   assert.equal(metric(guard, 'sockets'), 0);
 });

@@ -43,6 +43,8 @@ export async function startProxy(t, url) {
       isHeld = true;
       pairs.forEach((pair) => pair.forEach((socket) => socket.pause()));
     },
+    /** New connections come through; those that are held stay so. */
+    mendNew: () => (isHeld = false),
     mend: () => {
       isCut = false;
       isHeld = false;

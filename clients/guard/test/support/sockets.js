@@ -56,18 +56,21 @@ export function join(t, url, auth, { namespace = '', ...options } = {}) {
   for (const name of ['connect', 'disconnect']) client.on(name, (body) => note(name, body));
   // The network's own errors are no answer.
   client.on('connect_error', (error) => note(error.type === 'TransportError' ? 'unreachable' : 'connect_error', error.data ?? error.message));
-  /** Resolves with the first entry of this name from an index on. */
-  client.heard = (name, from = 0) =>
+  const first = (fits, from) =>
     new Promise((resolve) => {
       const look = () => {
-        const entry = client.log.slice(from).find(([it]) => it === name);
+        const entry = client.log.slice(from).find(([name]) => fits(name));
         if (!entry) return;
         waiting.delete(look);
-        resolve(entry[1]);
+        resolve(entry);
       };
       waiting.add(look);
       look();
     });
+  /** Resolves with the body of the first entry of this name from an index on. */
+  client.heard = async (name, from = 0) => (await first((it) => it === name, from))[1];
+  /** Resolves with what the server answered a handshake. */
+  client.answer = (from = 0) => first((it) => it === 'connect' || it === 'connect_error', from);
   client.names = () => client.log.map(([name]) => name);
   t.after(() => client.disconnect());
   return client;
