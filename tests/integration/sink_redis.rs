@@ -1,106 +1,12 @@
 //! The sink that writes to Redis, with a real one that is frozen, killed and emptied.
 
-use std::process::Command;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt as _;
 
 use crate::crash::call;
-use crate::support::{Process, Program, Server, free_port, program_key, until_open};
-
-/// A Redis on a port of its own, without persistence: a restart has forgotten everything.
-struct Redis {
-    port: u16,
-    process: Option<Process>,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let mut redis = Self {
-            port: free_port(),
-            process: None,
-        };
-        redis.begin().await;
-        redis
-    }
-
-    async fn begin(&mut self) {
-        let mut command = Command::new("redis-server");
-        command.args([
-            "--port",
-            &self.port.to_string(),
-            "--save",
-            "",
-            "--bind",
-            "127.0.0.1",
-        ]);
-        command.args(["--requirepass", "let me in", "--dir", "/tmp"]);
-        self.process = Some(Process::start(&mut command));
-        until_open(self.port).await;
-    }
-
-    fn kill(&mut self) {
-        self.process.take().unwrap().kill();
-    }
-
-    fn signal(&self, name: &str) {
-        self.process.as_ref().unwrap().signal(name);
-    }
-
-    async fn connect(&self) -> MultiplexedConnection {
-        let url = format!("redis://:let%20me%20in@127.0.0.1:{}", self.port);
-        let client = redis::Client::open(url).unwrap();
-        client.get_multiplexed_async_connection().await.unwrap()
-    }
-
-    /// The stream: positions and types.
-    async fn stream(&self) -> Vec<(u64, String)> {
-        let mut connection = self.connect().await;
-        let entries: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
-            .arg("sessionwire:events")
-            .arg("-")
-            .arg("+")
-            .query_async(&mut connection)
-            .await
-            .unwrap();
-        let entry = |(id, fields): (String, Vec<String>)| {
-            let seq = id.strip_suffix("-0").unwrap().parse().unwrap();
-            let event: Value = serde_json::from_str(&fields[3]).unwrap();
-            assert_eq!(
-                (event["seq"].as_u64(), &event["type"]),
-                (Some(seq), &json!(fields[1]))
-            );
-            (seq, fields[1].clone())
-        };
-        entries.into_iter().map(entry).collect()
-    }
-
-    /// What a service asks: is one of these keys there?
-    async fn is_revoked(&self, sid: &str, user: &str) -> bool {
-        let mut connection = self.connect().await;
-        let found: u8 = redis::cmd("EXISTS")
-            .arg(format!("sessionwire:revoked:sid:{sid}"))
-            .arg(format!("sessionwire:revoked:user:{user}"))
-            .query_async(&mut connection)
-            .await
-            .unwrap();
-        found > 0
-    }
-
-    async fn value(&self, key: &str) -> Option<Value> {
-        let mut connection = self.connect().await;
-        let mut get = redis::cmd("GET");
-        let text: Option<String> = get.arg(key).query_async(&mut connection).await.unwrap();
-        text.map(|text| serde_json::from_str(&text).unwrap())
-    }
-
-    /// The last position that has been written.
-    async fn position(&self) -> u64 {
-        let value = self.value("sessionwire:position").await;
-        value.and_then(|value| value.as_u64()).unwrap_or_default()
-    }
-}
+use crate::support::{Program, Redis, Server, program_key};
 
 /// A server that writes there.
 async fn server(redis: &Redis, settings: &str) -> Server {
@@ -261,6 +167,52 @@ async fn a_redis_that_was_away_gets_everything_after_it() {
     caught_up(&server, &redis).await;
     for session in [&who, &second] {
         assert!(redis.is_revoked(&session.session_id, &anna).await);
+    }
+    let positions: Vec<u64> = redis
+        .stream()
+        .await
+        .into_iter()
+        .map(|(seq, _)| seq)
+        .collect();
+    assert_eq!(positions, (1..=server.head().await).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn far_behind_the_revocations_overtake_the_rest() {
+    let redis = Redis::start().await;
+    let server = server(&redis, "").await;
+    let group = server.group("crowd", &[]).await;
+    let mut members = Vec::new();
+    for n in 0..60 {
+        members.push(server.user(&format!("user-{n}"), &[]).await);
+    }
+    let who = server.sign_in("user-0", "laptop").await;
+    caught_up(&server, &redis).await;
+    let monitor = redis.monitor().await;
+    redis.signal("STOP");
+    let (first, path) = (
+        server.head().await + 1,
+        format!("/v1/groups/{group}/members"),
+    );
+    for _ in 0..20 {
+        for change in [json!({ "add": members }), json!({ "remove": members })] {
+            let changed = server.post(&path, &server.key, change).await;
+            assert_eq!(changed.status, 200, "{}", changed.body);
+        }
+    }
+    revoke(&server, &who.user_id).await;
+    until_state(&server, "failing").await;
+    redis.signal("CONT");
+    caught_up(&server, &redis).await;
+    let revoked = format!("revoked:sid:{}", who.session_id);
+    // By then nearly all of the backlog has yet to come.
+    let last = (first + 2000).to_string() + "-0";
+    let mut seen = String::new();
+    let mut monitor = tokio::io::BufReader::new(monitor);
+    while !seen.contains(&revoked) {
+        seen.clear();
+        assert!(monitor.read_line(&mut seen).await.unwrap() > 0);
+        assert!(!seen.contains(&last), "{seen}");
     }
     let positions: Vec<u64> = redis
         .stream()
