@@ -169,11 +169,13 @@ impl Sinks {
         specs: Vec<SinkSpec>,
     ) -> Result<Self, Error> {
         let (stop, stopped) = watch::channel(false);
+        // The log's own end: the node may have yet to apply what was just written.
+        let head = node.inner.source.head().await?;
         let mut drivers = Vec::with_capacity(specs.len());
         for spec in specs {
             let beginning = match spec.pace.beginning {
                 Beginning::Log => Seq(0),
-                Beginning::Now => node.head(),
+                Beginning::Now => head,
             };
             let row = journal.begin(&spec.name, beginning).await?;
             let status = Arc::new(Status::new(&spec.name, spec.target.kind(), row.seq));
