@@ -4,6 +4,7 @@
  */
 
 import { GuardError } from './errors.js';
+import { WHAT_MAX } from './uses.js';
 
 /**
  * @template {import('./types.js').RequestLike} Request
@@ -43,6 +44,7 @@ function countOf(rawHeaders, name) {
  * @param {string | undefined} path
  */
 export function whatOf(method = '', path = '') {
-  const end = path.indexOf('?');
-  return `${method} ${end < 0 ? path : path.slice(0, end)}`;
+  const query = path.indexOf('?');
+  // Cut before it is joined: what is remembered must not keep a long address in memory.
+  return `${method} ${path.slice(0, Math.min(query < 0 ? path.length : query, WHAT_MAX))}`;
 }

@@ -3,12 +3,14 @@
  * kept and nothing else. It may not know whether they still hold: that is asked each time.
  */
 
-import { createHash, hash } from 'node:crypto';
+import crypto from 'node:crypto';
 
 /** @typedef {{ claims: import('./types.js').Claims, key: import('./keys.js').Key }} Genuine */
 
 /** Node before 20.12 has no `hash`. @type {(token: string) => string} */
-export const fingerprint = hash ? (token) => hash('sha256', token, 'hex') : (token) => createHash('sha256').update(token).digest('hex');
+export const fingerprint = crypto.hash
+  ? (token) => crypto.hash('sha256', token, 'hex')
+  : (token) => crypto.createHash('sha256').update(token).digest('hex');
 
 /** The least recently used are forgotten first. */
 export class Cache {

@@ -10,6 +10,7 @@ import { Cache, fingerprint } from './cache.js';
 import { GuardError } from './errors.js';
 import { TOKEN_LENGTH_MAX } from './keys.js';
 import { only } from './settings.js';
+import { WHAT_MAX } from './uses.js';
 
 /** @typedef {import('./types.js').Claims} Claims */
 /** @typedef {import('./types.js').Route} Route */
@@ -134,20 +135,22 @@ export class Checker {
    */
   #judge(token, claims, route) {
     const { settings, following } = this.#parts;
-    this.#holds(claims);
-    if (following.isFresh) return this.#accepted(claims, route, true);
+    // Clocks cost as much as everything else here: each is read once.
+    const moment = { uptime: settings.clock.uptime(), now: settings.clock.now() };
+    this.#holds(claims, moment.now);
+    if (following.isFresh(moment)) return this.#accepted(claims, route, moment);
     const behind = route.behind ?? settings.behind;
     if (behind === 'introspect') return this.#ask(token, claims, route);
     // To accept what nobody ever vouched for has to be said for the very route.
     const isKnown = following.index !== null || route.behind === 'accept';
-    if (behind === 'accept' && isKnown) return this.#accepted(claims, route, true);
+    if (behind === 'accept' && isKnown) return this.#accepted(claims, route, moment);
     throw new GuardError('cannot_decide');
   }
 
-  /** By the clock and by what is known. @param {Claims} claims */
-  #holds(claims) {
+  /** By the clock and by what is known. @param {Claims} claims @param {number} now */
+  #holds(claims, now) {
     const { settings, following } = this.#parts;
-    if (claims.exp + settings.leewayS <= Math.floor(settings.clock.now() / 1000)) throw new GuardError('token_expired');
+    if (claims.exp + settings.leewayS <= Math.floor(now / 1000)) throw new GuardError('token_expired');
     const verdict = following.index?.verdict(claims);
     if (verdict?.kind === 'ended') throw new GuardError('session_ended', verdict.reason);
     if (verdict?.kind === 'stale') throw new GuardError('token_stale');
@@ -155,24 +158,32 @@ export class Checker {
 
   /** @param {string} token @param {Claims} claims @param {Route} route */
   async #ask(token, claims, route) {
-    const { introspector, counts } = this.#parts;
+    const { introspector, counts, settings } = this.#parts;
     const isActive = await introspector.isActive(token);
     counts.add(isActive === null ? 'unanswered' : isActive ? 'active' : 'inactive');
     // What came meanwhile goes before an answer that was given before it.
-    this.#holds(claims);
+    const now = settings.clock.now();
+    this.#holds(claims, now);
     if (isActive === null) throw new GuardError('cannot_decide');
     // The server does not say why; whoever refreshes learns it.
     if (!isActive) throw new GuardError('token_stale');
-    return this.#accepted(claims, route, false);
+    this.#permitted(claims, route, now);
+    return claims;
   }
 
-  /** @param {Claims} claims @param {Route} route @param {boolean} mayBeLate */
-  #accepted(claims, route, mayBeLate) {
-    const { uses, fences, counts, settings } = this.#parts;
-    if (route.requires !== undefined && !claims.permissions.includes(route.requires)) throw new GuardError('forbidden');
-    const isNoted = !mayBeLate || uses.note(claims, route.what ?? SOMETHING, settings.clock.uptime());
+  /** By what is known here, which may be too little: the use is remembered. @param {Claims} claims @param {Route} route @param {import('./following.js').Moment} moment */
+  #accepted(claims, route, { uptime, now }) {
+    const { uses, counts } = this.#parts;
+    this.#permitted(claims, route, now);
+    const { what = SOMETHING } = route;
+    const isNoted = uses.note(claims, what.length > WHAT_MAX ? what.slice(0, WHAT_MAX) : what, uptime);
     if (!isNoted) counts.add('uses_unremembered');
-    fences.raise(claims);
     return claims;
+  }
+
+  /** @param {Claims} claims @param {Route} route @param {number} now */
+  #permitted(claims, route, now) {
+    if (route.requires !== undefined && !claims.permissions.includes(route.requires)) throw new GuardError('forbidden');
+    this.#parts.fences.raise(claims, now / 1000);
   }
 }

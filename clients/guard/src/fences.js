@@ -65,9 +65,8 @@ export class Fences {
     return new GuardError('fenced');
   }
 
-  /** A token was accepted. @param {Claims} claims */
-  raise({ sub, fence, exp, iat }) {
-    const now = this.#clock.now() / 1000;
+  /** A token was accepted. @param {Claims} claims @param {number} [now] Seconds since the Unix epoch. */
+  raise({ sub, fence, exp, iat }, now = this.#clock.now() / 1000) {
     if (exp - iat > this.#lifeS) this.#lifeS = exp - iat;
     const there = this.#users.get(sub);
     if (there) {

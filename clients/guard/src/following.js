@@ -41,15 +41,14 @@ export class Following {
 
   /** How old the knowledge is; where there never was any, since the beginning. */
   get lagMs() {
-    const at = this.#inSyncAt;
-    if (!at) return this.#clock.uptime() - this.#startedAt;
-    // Uptime stands still while the machine sleeps; the time of day does not, but may be set.
-    return Math.max(this.#clock.uptime() - at.uptime, this.#clock.now() - at.now);
+    const moment = this.#moment();
+    return this.#inSyncAt ? between(this.#inSyncAt, moment) : moment.uptime - this.#startedAt;
   }
 
-  /** Whether what is known is young enough to decide by. */
-  get isFresh() {
-    return this.#inSyncAt !== null && this.#state.index !== null && this.lagMs <= this.#maxLagMs;
+  /** Whether what is known is young enough to decide by. @param {Moment} [moment] */
+  isFresh(moment = this.#moment()) {
+    const at = this.#inSyncAt;
+    return at !== null && this.#state.index !== null && between(at, moment) <= this.#maxLagMs;
   }
 
   /** A new request goes out. Answers the position to go on from. */
@@ -69,7 +68,17 @@ export class Following {
     if (taken.kind === 'forgot') this.#inSyncAt = null;
     const head = taken.kind === 'moved' ? body.head : this.#headAtStart;
     const isNews = taken.kind === 'moved' || taken.kind === 'begun';
-    if (isNews && body.seq >= head) this.#inSyncAt = { uptime: this.#clock.uptime(), now: this.#clock.now() };
+    if (isNews && body.seq >= head) this.#inSyncAt = this.#moment();
     return taken;
   }
+
+  /** @returns {Moment} */
+  #moment() {
+    return { uptime: this.#clock.uptime(), now: this.#clock.now() };
+  }
+}
+
+/** Uptime stands still while the machine sleeps; the time of day does not, but may be set. @param {Moment} at @param {Moment} moment */
+function between(at, moment) {
+  return Math.max(moment.uptime - at.uptime, moment.now - at.now);
 }

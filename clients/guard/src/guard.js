@@ -108,7 +108,7 @@ export class Guard {
 
   /** Whether it is young enough to decide by. */
   get isInSync() {
-    return this.#following.isFresh;
+    return this.#following.isFresh();
   }
 
   /**
@@ -238,7 +238,8 @@ export class Guard {
   }
 
   #lookIfInSync() {
-    const { isFresh, lagMs } = this.#following;
+    const { lagMs } = this.#following;
+    const isFresh = this.#following.isFresh();
     if (isFresh && !this.#isInSync) {
       this.#isInSync = true;
       this.#warned.clear();

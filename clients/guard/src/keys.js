@@ -20,6 +20,7 @@ export const TOKEN_LENGTH_MAX = 16 * 1024;
 const COMPACT = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 /** Header members that change nothing. Any other brings a key or asks for an extension. */
 const PLAIN = new Set(['typ', 'alg', 'kid', 'x5t', 'x5t#S256', 'url', 'nonce']);
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 const TYPES = new Set(['at+jwt', 'application/at+jwt']);
 
 /** @typedef {{ kid: string, alg: string, print: string, crypto: CryptoKey }} Key */
@@ -119,7 +120,7 @@ function readHeader(token) {
 async function readSigned(token, { alg, crypto }) {
   try {
     const { payload } = await compactVerify(token, crypto, { algorithms: [alg] });
-    return readClaims(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)));
+    return readClaims(JSON.parse(utf8.decode(payload)));
   } catch {
     return null;
   }

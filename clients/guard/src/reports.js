@@ -3,7 +3,7 @@
  */
 
 import { pause } from './time.js';
-import { endsTokens } from './uses.js';
+import { endsTokens, WHAT_MAX } from './uses.js';
 
 /** Late uses that wait; more are counted as lost. */
 const WAITING_MAX = 1_000;
@@ -14,8 +14,6 @@ const TRIES = 5;
 const AGAIN_MS = 1_000;
 const TIMEOUT_MS = 5_000;
 const BYTES_MAX = 16 * 1024;
-/** As much as is said of what a token was used for, in characters. */
-const WHAT_MAX = 200;
 
 /** @typedef {import('./uses.js').LateUse} LateUse */
 

@@ -11,9 +11,11 @@ const TOKENS_MAX = 10_000;
 /** Things that one token is remembered to have been used for. */
 const THINGS_MAX = 16;
 /** Moments of one thing. Where they run out, neighbours become one. */
-const MOMENTS_MAX = 64;
+const MOMENTS_MAX = 32;
 /** How long a use is remembered, beyond the lag. */
 const KEPT_MS = 10_000;
+/** As much as is remembered, and said, of what a token was used for, in characters. */
+export const WHAT_MAX = 200;
 /** Between two sweeps that a full memory asks for. */
 const SWEEP_APART_MS = 1_000;
 
