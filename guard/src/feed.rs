@@ -19,6 +19,8 @@ pub enum FeedMessage {
         head: Seq,
         /// Between two messages, in milliseconds.
         heartbeat_ms: u64,
+        /// When it was sent, by the server's clock: milliseconds since the Unix epoch.
+        now_ms: Option<i64>,
     },
     /// A piece of the index.
     Snapshot {
@@ -37,6 +39,8 @@ pub enum FeedMessage {
         seq: Seq,
         /// The server's last position.
         head: Seq,
+        /// When it was sent, by the server's clock: milliseconds since the Unix epoch.
+        now_ms: Option<i64>,
         /// What changed.
         changes: Vec<Heard>,
     },
@@ -107,6 +111,7 @@ struct WireHello {
     reader: Uuid,
     head: Seq,
     heartbeat_ms: u64,
+    now_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -121,6 +126,7 @@ struct WireStretch {
     after: Seq,
     seq: Seq,
     head: Seq,
+    now_ms: Option<i64>,
     changes: Vec<WireChange>,
 }
 
@@ -176,11 +182,13 @@ impl FeedMessage {
                     reader,
                     head,
                     heartbeat_ms,
+                    now_ms,
                 } = body(data)?;
                 Self::Hello {
                     reader,
                     head,
                     heartbeat_ms,
+                    now_ms,
                 }
             }
             "snapshot" => {
@@ -194,6 +202,7 @@ impl FeedMessage {
                     after: stretch.after,
                     seq: stretch.seq,
                     head: stretch.head,
+                    now_ms: stretch.now_ms,
                     changes: heard(stretch.changes),
                 }
             }

@@ -113,6 +113,7 @@ fn stretch(log: &Log, after: Seq, seq: Seq) -> FeedMessage {
         after,
         seq,
         head: Seq(log.len() as u64),
+        now_ms: None,
         changes: between.filter_map(heard).collect(),
     }
 }

@@ -175,6 +175,8 @@ async fn what_was_accepted_too_late_is_reported() {
         let late = guard.check_now(&who.access_token, &Route::requiring("reports:read"), WHAT);
         late.unwrap();
     }
+    // Long enough under way that its age says nothing.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     proxy.mend();
     until(|| metric(&guard, "late_uses_total{state=\"reported\"}") > 0.0).await;
     assert_eq!(now(&guard, &who.access_token), Err(Refusal::Stale));

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::Shared;
+use super::delay::Delays;
 use super::uses::LateUse;
 use crate::feed::{FeedFault, FeedMessage, Taken};
 use crate::id::Seq;
@@ -82,8 +83,9 @@ pub(super) async fn follow(shared: Arc<Shared>, late: mpsc::Sender<LateUse>) {
     };
     let following = async {
         let mut failures = 0;
+        let mut delays = Delays::default();
         loop {
-            let mut connection = Connection::new(&shared, &late);
+            let mut connection = Connection::new(&shared, &late, &mut delays);
             let ended = connection.run().await;
             failures = if connection.has_heard {
                 0
@@ -118,13 +120,15 @@ struct Connection<'a> {
     late: &'a mpsc::Sender<LateUse>,
     silence: Duration,
     has_heard: bool,
+    delays: &'a mut Delays,
 }
 
 impl<'a> Connection<'a> {
-    fn new(shared: &'a Shared, late: &'a mpsc::Sender<LateUse>) -> Self {
+    fn new(shared: &'a Shared, late: &'a mpsc::Sender<LateUse>, delays: &'a mut Delays) -> Self {
         Self {
             shared,
             late,
+            delays,
             silence: PATIENCE,
             has_heard: false,
         }
@@ -190,6 +194,16 @@ impl<'a> Connection<'a> {
             (known.position(), known.in_sync_at())
         };
         let uptime = shared.clock.uptime();
+        let delay = match &message {
+            FeedMessage::Hello { now_ms, .. } | FeedMessage::Changes { now_ms, .. } => {
+                now_ms.map(|now_ms| self.delays.note(uptime, now_ms))
+            }
+            FeedMessage::Snapshot { .. }
+            | FeedMessage::Reset
+            | FeedMessage::Problem { .. }
+            | FeedMessage::Unknown => None,
+        };
+        let delay = delay.unwrap_or_default();
         let entries_max = shared.settings.index_size_max;
         let taken = shared.following.take(message, entries_max, uptime);
         let taken = taken.inspect_err(|fault| shared.counts.fault(*fault))?;
@@ -201,7 +215,7 @@ impl<'a> Connection<'a> {
             }
             Taken::Begun => {}
             Taken::Moved(changes) => {
-                for late in shared.uses.late(&changes, uptime, before.1) {
+                for late in shared.uses.late(&changes, uptime, delay, before.1) {
                     let is_taken = self.late.try_send(late).is_ok();
                     shared.counts.late_use(is_taken);
                 }

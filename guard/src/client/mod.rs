@@ -7,6 +7,7 @@
 mod cache;
 mod check;
 mod clock;
+mod delay;
 mod feed;
 mod fence;
 mod following;

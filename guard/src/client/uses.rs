@@ -95,12 +95,13 @@ impl Uses {
         token.note(what, uptime, now_ms)
     }
 
-    /// What these changes came too late for. A change of unknown age counts from `in_sync_at`, the last
-    /// moment at which everything was known. Each use is answered once.
+    /// What these changes came too late for, after so long under way. A change of unknown age counts from
+    /// `in_sync_at`, the last moment at which everything was known. Each use is answered once.
     pub(super) fn late(
         &self,
         changes: &[Heard],
         uptime: Duration,
+        delay: Duration,
         in_sync_at: Option<Duration>,
     ) -> Vec<LateUse> {
         let mut late = Vec::new();
@@ -110,7 +111,7 @@ impl Uses {
                     continue;
                 };
                 let age = heard.age_ms.map(Duration::from_millis);
-                let happened = age.map(|age| uptime.saturating_sub(age));
+                let happened = age.map(|age| uptime.saturating_sub(age + delay));
                 let since = happened.or(in_sync_at).unwrap_or_default();
                 token.take_since(since, heard, &mut late);
             }

@@ -36,6 +36,7 @@ struct Hello {
     reader: Uuid,
     head: Seq,
     heartbeat_ms: u64,
+    now_ms: i64,
 }
 
 /// A piece of the index.
@@ -52,6 +53,8 @@ struct Stretch<'a> {
     after: Seq,
     seq: Seq,
     head: Seq,
+    /// When this is sent, by the server's clock: a reader tells from it what was under way for long.
+    now_ms: i64,
     changes: Vec<NoteBody<'a>>,
 }
 
@@ -183,6 +186,7 @@ impl Feed {
             reader: reader.id(),
             head,
             heartbeat_ms: u64::try_from(BEAT.as_millis()).unwrap_or(u64::MAX),
+            now_ms: rest.clock.now().as_millis(),
         };
         let mut greeting = vec![Message::new("hello", &hello)?];
         let goes_on = after.filter(|after| *after <= head && head.0 - after.0 <= BEHIND_MAX);
@@ -239,6 +243,7 @@ impl Feed {
             after: covered.after,
             seq: covered.upto,
             head: rest.node.head().max(covered.upto),
+            now_ms: now.as_millis(),
             changes: wanted.map(|it| NoteBody::aged(it, now)).collect(),
         };
         Ok(Message::new("changes", &body)?.at(covered.upto))
