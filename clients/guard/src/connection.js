@@ -19,7 +19,7 @@ const BEAT_MAX_MS = 60_000;
 const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** @typedef {'refused' | 'unreachable' | 'silent' | 'gap' | 'unreadable' | 'too_large' | 'problem' | 'cut' | 'ended'} Cause */
-/** @typedef {{ cause: Cause, message: string }} End */
+/** @typedef {{ cause: Cause, message: string, retryAfterMs?: number }} End */
 
 /**
  * @typedef {object} Parts
@@ -75,7 +75,10 @@ export class Connection {
     const { statusCode: status = 0 } = response;
     if (status === 401 || status === 403) return { cause: 'refused', message: `the server did not take the key (${status})` };
     const isStream = /^text\/event-stream\b/.test(response.headers['content-type'] ?? '');
-    if (status !== 200 || !isStream) return { cause: 'unreachable', message: `the server answered ${status} instead of the feed` };
+    if (status !== 200 || !isStream) {
+      const retryAfterMs = (Number(response.headers['retry-after']) || 0) * 1000;
+      return { cause: 'unreachable', message: `the server answered ${status} instead of the feed`, retryAfterMs };
+    }
     this.#listen();
     const parser = new EventParser(MESSAGE_BYTES_MAX);
     for await (const chunk of response) {

@@ -11,6 +11,8 @@ const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 2_000;
 /** Before coming back after the key was refused: that takes a person. */
 const REFUSED_MS = 30_000;
+/** As long as a server may send a guard away. */
+const RETRY_AFTER_MAX_MS = 60_000;
 /** Who is sent away sooner than this does not come back at once. */
 const LASTING_MS = 1_000;
 
@@ -62,5 +64,5 @@ function waitOf(end, failures, wasLasting) {
   if (end.cause === 'refused') return REFUSED_MS;
   if (end.cause === 'ended' && wasLasting) return 0;
   const ceiling = Math.min(BACKOFF_MIN_MS * 2 ** Math.min(failures, 10), BACKOFF_MAX_MS);
-  return Math.random() * ceiling;
+  return Math.min(end.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS) + Math.random() * ceiling;
 }

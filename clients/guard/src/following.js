@@ -2,6 +2,7 @@
  * What a guard decides by, and how old that is. It may not know how it is told.
  */
 
+import { Delays } from './delays.js';
 import { FeedState } from './feed-state.js';
 
 /** @typedef {{ uptime: number, now: number }} Moment */
@@ -16,6 +17,8 @@ export class Following {
   #maxLagMs;
   #entriesMax;
   #state = new FeedState();
+  #delays = new Delays();
+  #delayMs = 0;
 
   /** @param {{ clock: import('./time.js').Clock, maxFeedLagMs: number, indexSizeMax: number }} settings */
   constructor({ clock, maxFeedLagMs, indexSizeMax }) {
@@ -37,6 +40,11 @@ export class Following {
   /** When everything was known, by uptime; null where it never was. */
   get inSyncAt() {
     return this.#inSyncAt?.uptime ?? null;
+  }
+
+  /** How long the last message was under way, beyond what it must. */
+  get delayMs() {
+    return this.#delayMs;
   }
 
   /** How old the knowledge is; where there never was any, since the beginning. */
@@ -65,6 +73,7 @@ export class Following {
   take(name, body) {
     const taken = this.#state.take(name, body, this.#entriesMax);
     if (name === 'hello') this.#headAtStart = body.head;
+    if (name === 'hello' || name === 'changes') this.#delayMs = this.#delays.note(this.#clock.uptime(), body.now_ms);
     if (taken.kind === 'forgot') this.#inSyncAt = null;
     const head = taken.kind === 'moved' ? body.head : this.#headAtStart;
     const isNews = taken.kind === 'moved' || taken.kind === 'begun';

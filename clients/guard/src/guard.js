@@ -226,7 +226,7 @@ export class Guard {
       this.#lookIfReady();
     }
     if (taken.kind === 'moved' && taken.changes.length > 0) {
-      const late = this.#uses.late(taken.changes, this.#settings.clock.uptime(), inSyncAt);
+      const late = this.#uses.late(taken.changes, this.#settings.clock.uptime(), inSyncAt, this.#following.delayMs);
       if (late.length > 0) this.#reports.add(late);
       this.#emitter.emit('change', { seq, changes: taken.changes });
     }

@@ -57,9 +57,10 @@ export class Uses {
    * @param {readonly Change[]} changes
    * @param {number} uptime
    * @param {number | null} inSyncAt
+   * @param {number} [delayMs] How long they were under way.
    * @returns {LateUse[]}
    */
-  late(changes, uptime, inSyncAt) {
+  late(changes, uptime, inSyncAt, delayMs = 0) {
     /** @type {Map<Token, Change>} */
     const found = new Map();
     for (const change of changes) {
@@ -68,7 +69,7 @@ export class Uses {
       }
     }
     return [...found].flatMap(([token, change]) => {
-      const since = change.age_ms === undefined ? (inSyncAt ?? 0) : uptime - change.age_ms;
+      const since = change.age_ms === undefined ? (inSyncAt ?? 0) : uptime - change.age_ms - delayMs;
       return token.takeSince(since, change);
     });
   }

@@ -152,11 +152,25 @@ test('what was accepted too late is told to the server', async (t) => {
   const told = await events(demo, 'token.late_use', 2);
   assert.equal(told.length, 2);
   const reports = told.find(({ data }) => data.what === 'GET /reports');
-  assert.deepEqual([reports.data.count, reports.data.verdict ?? reports.data.code], [3, 'session_ended']);
-  assert.ok(Object.values(reports.data).includes(seq));
+  assert.deepEqual([reports.data.count, reports.data.verdict], [3, 'session_ended']);
+  assert.equal(reports.data.change_seq, seq);
   assert.ok(told.some(({ data }) => data.what === `POST /${'x'.repeat(194)}`));
   while (metric(guard, 'late_uses_total{state="reported"}') < 2) await setImmediate();
   assert.equal(metric(guard, 'late_uses_total{state="lost"}'), 0);
+});
+
+test('a late use by rights that had changed', async (t) => {
+  const { demo, guard, proxy, ben } = await cuttable(t, { behind: 'accept' });
+  const { token } = await signIn(demo.url, ben);
+  await guard.check(token);
+  proxy.cut();
+  await heard(guard, 'error');
+  const accounting = demo.groups.find(({ name }) => name === 'accounting');
+  await demo.api('PUT', `/v1/groups/${accounting.id}/permissions`, { permissions: [] });
+  await guard.check(token, { what: 'GET /bills', requires: 'billing:read' });
+  proxy.mend();
+  const [{ data }] = await events(demo, 'token.late_use', 1);
+  assert.deepEqual([data.what, data.count, data.verdict], ['GET /bills', 1, 'token_stale']);
 });
 
 for (const signal of ['SIGTERM', 'SIGKILL']) {

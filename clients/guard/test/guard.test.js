@@ -7,6 +7,7 @@ import test from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 
 import { createGuard } from '../src/index.js';
+import { systemClock } from '../src/time.js';
 import { guardOf, heard, metric, refusal } from './support/guard.js';
 import { refreshed, signIn, startDemo } from './support/server.js';
 
@@ -121,6 +122,21 @@ test('a later session of a user fences the earlier one off', async (t) => {
   assert.equal(metric(guard, 'fenced_total'), 2);
 });
 
+test('a machine that slept does not decide by what it knew before', async (t) => {
+  let sleptMs = 0;
+  // Uptime stands still meanwhile.
+  const clock = { ...systemClock, now: () => Date.now() + sleptMs };
+  const { demo, guard, anna } = await guarded(t, { internals: { clock } });
+  const { token } = await signIn(demo.url, anna);
+  await guard.check(token);
+  sleptMs = 60_000;
+  assert.equal(await refusal(guard, token), 'cannot_decide');
+  assert.equal(guard.isInSync, false);
+  // The next that is heard makes it good again.
+  while (!guard.isInSync) await setTimeout(20);
+  assert.equal(await refusal(guard, token), null);
+});
+
 test('a key that the server does not take is reported, and the guard does not decide', async (t) => {
   const demo = await startDemo(t);
   const guard = guardOf(t, { url: demo.url, apiKey: 'swk_wrong', issuer: demo.url });
@@ -163,11 +179,18 @@ test('a closed guard leaves nothing that keeps the process going', async (t) => 
   assert.ok(Number(said) < 150, said);
 });
 
-test('what is misspelt or of no use is refused', () => {
+test('what is misspelt or of no use is refused', async (t) => {
   const good = { url: 'http://127.0.0.1:1', apiKey: 'swk_x', issuer: 'i', audience: 'a' };
   const wrong = [
     { maxFeedLag: 2 }, { url: 'ftp://x' }, { url: 'sessions.example' }, { apiKey: '' }, { apiKey: 'a b' }, { issuer: '' },
     { audience: undefined }, { maxFeedLagMs: 10 }, { behind: 'acept' }, { cacheSize: -1 }, { leewayS: 600 },
   ];
   for (const option of wrong) assert.throws(() => createGuard({ ...good, ...option }), TypeError, JSON.stringify(option));
+  const guard = guardOf(t, good);
+  const routes = [{ require: 'x' }, { requires: '' }, { requires: ['x'] }, { behind: 'acept' }];
+  for (const route of [...routes, { staleGraceMs: -1 }, { what: 'x' }]) assert.throws(() => guard.socketio(route), TypeError, JSON.stringify(route));
+  for (const make of ['express', 'koa', 'fastify']) {
+    for (const route of routes) assert.throws(() => guard[make](route), TypeError, JSON.stringify(route));
+  }
+  await assert.rejects(guard.check('x', { require: 'x' }), TypeError);
 });

@@ -200,6 +200,19 @@ test('a server that falls over is come back to later and later', async (t) => {
   assert.deepEqual(backoff, [90, 180, 360, 720]);
 });
 
+test('a server that is full says when to come back', async (t) => {
+  const { waits, clock } = noting();
+  const feed = (_turn, response) => {
+    response.writeHead(429, { 'retry-after': '7' });
+    response.end();
+  };
+  const script = await startScript(t, { jwks, feed });
+  const guard = guardBy(t, script, { internals: { clock } });
+  await heard(guard, 'error', ({ code }) => code === 'unreachable');
+  await new Promise(setImmediate);
+  assert.ok(waits.some((ms) => ms >= 7_000 && ms < 7_200));
+});
+
 test('a redirect is not followed: the key goes where its owner said', async (t) => {
   const thief = await startScript(t, { jwks });
   const away = (path) => (_seen, response) => {

@@ -160,6 +160,43 @@ for (const connectionStateRecovery of SETTINGS) {
   });
 }
 
+test('who stayed stale for too long comes back with a newer token, and misses nothing', async (t) => {
+  const { demo, io, url } = await startSockets(t, { io: { connectionStateRecovery: MINUTE }, gate: { staleGraceMs: 100 } });
+  let session = await signIn(demo.url, demo.users[0]);
+  const client = join(t, url, (give) => give({ token: session.token }), { reconnection: false });
+  await client.heard('connect');
+  io.emit('news', 'before');
+  await client.heard('news');
+  const gone = once(farEnd(io, client), 'disconnect');
+  const analysts = demo.groups.find(({ name }) => name === 'analysts');
+  await demo.api('PUT', `/v1/groups/${analysts.id}/permissions`, { permissions: [] });
+  await gone;
+  await client.heard('disconnect');
+  assert.deepEqual(client.log.at(-2), ['close', { code: 4001, reason: 'token_stale' }]);
+  const from = client.log.length;
+  io.emit('news', 'missed');
+  client.connect();
+  assert.deepEqual(await client.answer(from), ['connect_error', { code: 'token_stale' }]);
+  session = await refreshed(demo.url, session);
+  client.connect();
+  await client.heard('connect', from);
+  assert.deepEqual([client.recovered, await client.heard('news', from)], [true, 'missed']);
+});
+
+test('a broken token source refuses, and breaks nothing else', async (t) => {
+  const token = ({ auth }) => {
+    if (auth.pid) throw new Error('broken');
+    return auth.token;
+  };
+  const { demo, io, network, url } = await startSockets(t, { io: { connectionStateRecovery: MINUTE }, gate: { token } });
+  const session = await signIn(demo.url, demo.users[0]);
+  const { client, away } = await settled(t, { io, url, network, auth: session.token });
+  const from = await away();
+  network.mend();
+  assert.deepEqual(await client.answer(from), ['connect_error', 'broken']);
+  await join(t, url, session.token).heard('connect');
+});
+
 test('a namespace that nobody guards recovers as ever', async (t) => {
   const set = (io, middleware) => io.of('/game').use(middleware);
   const gate = (io) => ({ io });

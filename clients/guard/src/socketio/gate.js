@@ -5,12 +5,12 @@
 
 import { tokenOf } from '../bearer.js';
 import { GuardError } from '../errors.js';
-import { number, readRoute } from '../settings.js';
+import { number, only, readRoute } from '../settings.js';
 import { Restoring } from './restore.js';
 import { Watch } from './watch.js';
 import { Watches } from './watches.js';
 
-const MORE = ['token', 'staleGraceMs', 'disconnectWhenBehind', 'io'];
+const NAMES = ['requires', 'behind', 'token', 'staleGraceMs', 'disconnectWhenBehind', 'io'];
 const STALE_GRACE_MS = 30_000;
 const STALE_GRACE_MAX_MS = 3_600_000;
 
@@ -53,7 +53,9 @@ export class Gate {
 
   /** @param {Parts} parts @param {import('./types.js').SocketOptions} options */
   constructor({ guard, clock, counts, leewayS }, options) {
-    readRoute(options, MORE);
+    only(options, NAMES, 'guard.socketio');
+    const { requires, behind } = options;
+    readRoute({ requires, behind });
     const staleGraceMs = number(options.staleGraceMs ?? STALE_GRACE_MS, 'staleGraceMs', 0, STALE_GRACE_MAX_MS);
     this.#guard = guard;
     this.#counts = counts;
@@ -74,7 +76,7 @@ export class Gate {
       isGuarded: (nsp) => this.#isGuarded(nsp),
       check: (client, auth, nsp) => this.#checkRestore(client, auth, nsp),
       holds: (claims) => guard.verdict(claims) === null,
-      admit: (socket, claims) => this.#admit(socket, claims),
+      admit: (socket, claims) => this.#watch(socket, claims),
     });
     this.#offs = [
       guard.on('change', ({ changes }) => this.#watches.changed(changes)),
@@ -102,7 +104,8 @@ export class Gate {
     this.#hook(nsp);
     const refused = (/** @type {unknown} */ error) => next(error instanceof GuardError ? refusalOf(error) : error);
     const accepted = (/** @type {Claims} */ claims) => {
-      const joined = this.#admit(socket, claims);
+      this.#watch(socket, claims);
+      const joined = socket.join([`user:${claims.sub}`, `device:${claims.device_id}`, `session:${claims.sid}`]);
       if (joined) joined.then(() => next(), next);
       else next();
     };
@@ -130,12 +133,11 @@ export class Gate {
   }
 
   /** The socket is watched from here on, in the same breath as its token was judged. @param {Socket} socket @param {Claims} claims */
-  #admit(socket, claims) {
+  #watch(socket, claims) {
     const watch = new Watch(socket, claims, this.#watchParts);
     this.#admitted.set(socket, watch);
     // Who has left already never says so again.
     if (!this.#isClosed && socket.conn.readyState !== 'closed') this.#watches.add(watch);
-    return socket.join([`user:${claims.sub}`, `device:${claims.device_id}`, `session:${claims.sid}`]);
   }
 
   /** @type {(socket: any) => void} */
@@ -162,13 +164,12 @@ export class Gate {
     this.#watches.hangUpAll(4005, 'cannot_decide');
   }
 
-  /** @param {import('./types.js').Client} client @param {any} auth @param {Namespace} nsp */
+  /** Whatever speaks against it, the middleware says it again. @param {import('./types.js').Client} client @param {any} auth @param {Namespace} nsp */
   async #checkRestore({ request }, auth, nsp) {
     try {
       return await this.#decide({ auth, headers: request.headers, rawHeaders: request.rawHeaders }, nsp);
-    } catch (error) {
-      if (error instanceof GuardError) return null;
-      throw error;
+    } catch {
+      return null;
     }
   }
 

@@ -20,7 +20,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  * @property {(nsp: Namespace) => boolean} isGuarded
  * @property {(client: Client, auth: any, nsp: Namespace) => Promise<Claims | null>} check
  * @property {(claims: Claims) => boolean} holds Whether they still do.
- * @property {(socket: Socket, claims: Claims) => Promise<void> | void} admit
+ * @property {(socket: Socket, claims: Claims) => void} admit Its rooms came with it.
  */
 
 export class Restoring {
@@ -44,7 +44,7 @@ export class Restoring {
       if (!this.#parts.isGuarded(nsp) || typeof auth?.pid !== 'string') return plain();
       const claims = await this.#parts.check(client, auth, nsp);
       const socket = await this.#asking.run(claims, plain);
-      if (socket.recovered && claims) await this.#parts.admit(socket, claims);
+      if (socket.recovered && claims) this.#parts.admit(socket, claims);
       return socket;
     };
   }

@@ -30,7 +30,7 @@ export async function startDemo(t, settings = {}) {
     await stop(child, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
   });
-  const demo = JSON.parse(await firstLine(child.stdout));
+  const demo = JSON.parse(await firstLine(child));
   const call = api(demo.url, demo.api_key);
   // Keys with the two scopes that a guard needs, and none besides.
   const { key } = await call('POST', '/v1/api-keys', { name: 'guard', scopes: ['feed', 'verify'] });
@@ -73,7 +73,7 @@ export async function startServe(t, settings = {}) {
     await ready(url, child);
   };
   const key = run(['key', 'create', '--scope', 'admin'], environment);
-  const apiKey = await firstLine(key.stdout);
+  const apiKey = await firstLine(key);
   const call = api(url, apiKey.trim());
   return { url, api: call, start, stop: (signal = 'SIGTERM') => stop(child, signal) };
 }
@@ -101,16 +101,21 @@ function run(args, environment) {
   child.once('exit', () => running.delete(child));
   child.complaints = '';
   child.stderr.on('data', (data) => (child.complaints += data));
+  child.once('error', (error) => {
+    child.complaints += error.message;
+    child.isMissing = true;
+    running.delete(child);
+  });
   return child;
 }
 
-async function firstLine(stream) {
-  for await (const line of createInterface({ input: stream })) return line;
-  throw new Error('the server said nothing');
+async function firstLine(child) {
+  for await (const line of createInterface({ input: child.stdout })) return line;
+  throw new Error(`the server said nothing: ${child.complaints}`);
 }
 
 async function stop(child, signal) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null || child.isMissing) return;
   const exited = once(child, 'exit');
   child.kill(signal);
   await exited;
@@ -118,7 +123,7 @@ async function stop(child, signal) {
 
 async function ready(url, child) {
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`the server did not start: ${child.complaints}`);
+    if (child.exitCode !== null || child.isMissing) throw new Error(`the server did not start: ${child.complaints}`);
     const answer = await fetch(`${url}/readyz`).catch(() => null);
     if (answer?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
