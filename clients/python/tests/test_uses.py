@@ -1,5 +1,8 @@
 """Late use: which of the accepted uses came after the change that the guard had not heard of yet."""
 
+import pytest
+
+from sessionwire_guard.delays import Delays
 from sessionwire_guard.uses import TOKENS_MAX, LateUse
 
 from .support.cores import Bench, group_rights, session_ended, user_ended, user_rights
@@ -92,6 +95,36 @@ def test_without_an_age_the_last_moment_in_sync_counts() -> None:
     use(bench, token, "POST /reports")
     late = bench.changes(session_ended()).late
     assert told(late) == [("POST /reports", 1, True, 101)]
+
+
+def test_a_message_that_was_held_up_is_older_than_it_says() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.sent_now()
+        bench.changes()
+        bench.clock.move(1)
+    bench.sent_now()
+    token = bench.token()
+    use(bench, token, "GET /before")
+    bench.clock.move(0.1)
+    # It happens, and is sent at once; what is used until it comes is late.
+    bench.sent_now()
+    bench.clock.move(0.4)
+    use(bench, token, "GET /reports")
+    bench.clock.move(0.1)
+    assert told(bench.changes(session_ended(age_ms=5)).late) == [("GET /reports", 1, True, 101)]
+
+
+def test_a_clock_that_was_set_is_believed_after_a_while() -> None:
+    delays = Delays()
+    assert delays.note(1.02, 1_790_000_001_000) == 0
+    assert delays.note(2.03, 1_790_000_002_000) == pytest.approx(0.01, abs=1e-5)
+    assert delays.note(3.9, 1_790_000_003_000) == pytest.approx(0.88, abs=1e-5)
+    assert delays.note(4.01, 1_790_000_004_000) == 0
+    assert delays.note(5.0, None) == 0
+    for beat in range(64):
+        delays.note(6.0 + beat, 1_780_000_000_000 + beat * 1000)
+    assert delays.note(80.0, 1_780_000_074_000) == pytest.approx(0, abs=1e-5)
 
 
 def test_a_busy_token_stays_small_and_the_last_use_is_exact() -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from .cache import Verified
 from .claims import Claims
+from .delays import Delays
 from .errors import Code, GuardError
 from .feed import Changes, FeedFault, FeedState, Hello, Message
 from .fence import Fences
@@ -55,6 +56,7 @@ class Core:
         self._keys: KeySet | None = None
         self._state = FeedState()
         self._head_at_start = 0
+        self._delays = Delays()
         # When, by uptime, everything that the server had was known.
         self._in_sync_at: float | None = None
         self._verified = Verified(settings.cache_size)
@@ -164,6 +166,8 @@ class Core:
             if isinstance(message, Hello):
                 self._head_at_start = message.head
             head = message.head if isinstance(message, Changes) else self._head_at_start
+            said = message.now_ms if isinstance(message, Hello | Changes) else None
+            delay = self._delays.note(uptime, said)
             try:
                 taken = self._state.take(message, self.settings.index_size_max)
             except FeedFault as fault:
@@ -179,7 +183,7 @@ class Core:
                 in_sync = True
                 self._in_sync_at = uptime
             if taken == "moved" and isinstance(message, Changes) and message.changes:
-                late = self._uses.late(message.changes, uptime, before[1])
+                late = self._uses.late(message.changes, uptime, before[1], delay)
                 self.counts.count("late_uses", "found", len(late))
             moved = taken == "begun" or position != before[0]
             return Applied(position, moved, in_sync, late)

@@ -21,6 +21,8 @@ class Hello(NamedTuple):
     reader: str
     head: int
     heartbeat_ms: int
+    now_ms: int | None = None
+    """When it was sent, by the server's clock: milliseconds since the Unix epoch."""
 
 
 class Snapshot(NamedTuple):
@@ -38,6 +40,7 @@ class Changes(NamedTuple):
     seq: int
     head: int
     changes: list[Change]
+    now_ms: int | None = None
 
 
 class Reset(NamedTuple):
@@ -84,7 +87,8 @@ def named(event: str, data: Any) -> Message:
     member = data.get
     if event == "hello":
         beat = strict.position(member("heartbeat_ms"))
-        return Hello(strict.uuid(member("reader")), strict.position(member("head")), beat)
+        head = strict.position(member("head"))
+        return Hello(strict.uuid(member("reader")), head, beat, _sent(member("now_ms")))
     if event == "problem":
         return Problem(strict.text(member("code")))
     changes = member("changes")
@@ -97,7 +101,12 @@ def named(event: str, data: Any) -> Message:
         if not isinstance(more, bool):
             raise strict.Unreadable("`more` is yes or no")
         return Snapshot(seq, heard, more)
-    return Changes(strict.position(member("after")), seq, strict.position(member("head")), heard)
+    after, head = strict.position(member("after")), strict.position(member("head"))
+    return Changes(after, seq, head, heard, _sent(member("now_ms")))
+
+
+def _sent(member: Any) -> int | None:
+    return None if member is None else strict.position(member)
 
 
 def _change(members: Any) -> Change:
@@ -176,7 +185,7 @@ class FeedState:
 
     def _go_on(self, stretch: Changes, entries_max: int) -> Taken:
         index = self.index
-        after, seq, _, changes = stretch
+        after, seq, changes = stretch.after, stretch.seq, stretch.changes
         if index is None or after != index.position or seq < after:
             raise FeedFault("gap")
         if len(index) + len(changes) > entries_max:

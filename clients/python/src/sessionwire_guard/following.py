@@ -139,10 +139,10 @@ class _Connection:
             async with self._server.feed(after) as response:
                 _check(response)
                 await self._read(response)
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            raise Cut(f"the server can't be reached: {type(error).__name__}") from error
         except asyncio.TimeoutError as error:
             raise Cut("the server did not answer in time") from error
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            raise Cut(f"the server can't be reached: {type(error).__name__}") from error
         except FeedFault as fault:
             raise Cut(str(fault)) from fault
         except TooLong as error:

@@ -45,6 +45,7 @@ class KeyKeeper:
         finally:
             if self._flight is not None:
                 self._flight.cancel()
+                await asyncio.wait((self._flight,))
 
     async def for_unknown(self) -> bool:
         """A token names an unknown key: fetches the keys unless they were just now. Answers whether those that are
@@ -67,8 +68,15 @@ class KeyKeeper:
         if self._flight is None:
             self._flight = asyncio.ensure_future(self._fetch_now())
             self._flight.add_done_callback(self._landed)
+        flight = self._flight
         # Who is tired of waiting must not take the answer from the others.
-        return await asyncio.shield(self._flight)
+        try:
+            return await asyncio.shield(flight)
+        except asyncio.CancelledError:
+            if not flight.cancelled():
+                raise
+            # The guard was closed, not whoever waits for it.
+            return False
 
     def _landed(self, _: "asyncio.Task[bool]") -> None:
         self._flight = None

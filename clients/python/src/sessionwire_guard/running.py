@@ -45,7 +45,8 @@ class Running:
         works = (follower.run, self._keys.run, acknowledgements.run, late_uses.run, self._sweep)
         tasks = [asyncio.ensure_future(_for_ever(work)) for work in works]
         try:
-            await asyncio.gather(*tasks)
+            # Not `gather`, which cancels: a task that is cancelled twice has no time to clean up.
+            await asyncio.wait(tasks)
         finally:
             for task in tasks:
                 task.cancel()

@@ -99,13 +99,15 @@ class Uses:
         stretches.append(_Stretch(uptime, now))
         return True
 
-    def late(self, changes: Iterable[Change], uptime: float, in_sync_at: float | None) -> list[LateUse]:
-        """What these changes came too late for. A change of unknown age counts from `in_sync_at`, the last
-        moment at which everything was known. Each use is answered once."""
+    def late(
+        self, changes: Iterable[Change], uptime: float, in_sync_at: float | None, delay: float = 0.0
+    ) -> list[LateUse]:
+        """What these changes came too late for, after so long under way. A change of unknown age counts from
+        `in_sync_at`, the last moment at which everything was known. Each use is answered once."""
         late: list[LateUse] = []
         for change in _ends_first(changes):
             if change.age_ms is not None:
-                since = uptime - change.age_ms / 1000
+                since = uptime - change.age_ms / 1000 - delay
             else:
                 since = in_sync_at if in_sync_at is not None else 0.0
             for token in self._about(change):

@@ -32,6 +32,7 @@ class Bench:
         self.core = Core(Settings(**settings))
         self.publish(self.signer)
         self.position = 100
+        self._sent: dict[str, int] = {}
         if begun:
             self.hears("snapshot", seq=100, changes=[], more=False)
 
@@ -53,7 +54,11 @@ class Bench:
         noted = [{"seq": after + 1 + number, "keep_until": FAR, **change} for number, change in enumerate(changes)]
         self.position = after + len(changes)
         head = self.position if head is None else head
-        return self.hears("changes", after=after, seq=self.position, head=head, changes=noted)
+        return self.hears("changes", after=after, seq=self.position, head=head, changes=noted, **self._sent)
+
+    def sent_now(self) -> None:
+        """The next message says that it was sent at this moment."""
+        self._sent = {"now_ms": round(self.clock.now() * 1000)}
 
     def says(self, token: str | None, *, requires: str | None = None, behind: Any = None, what: str = "") -> str:
         """The verdict in one word."""
