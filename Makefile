@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest javascript guards examples browser unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest javascript guards examples socketio browser unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -65,6 +65,12 @@ examples: program ## Run the examples
 	cargo build --locked --example axum-api
 	for example in express-api game-server test; do npm ci --prefix "examples/$$example" --no-audit --no-fund; done
 	SERVER_PROGRAM="$(PROGRAM)" AXUM_API="$(dir $(PROGRAM))examples/axum-api" npm test --prefix examples/test
+
+.PHONY: socketio
+socketio: program ## Try the endpoint for Socket.IO with the clients of others, in Node and Python
+	npm ci --prefix tests/socketio --no-audit --no-fund
+	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/socketio
+	SERVER_PROGRAM="$(PROGRAM)" tests/socketio/python/test.sh
 
 .PHONY: browser
 browser: program ## Check the types of the pages and try them in Chromium

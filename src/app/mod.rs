@@ -9,6 +9,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use axum::body::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use self::door::Bounds;
 use crate::bus::{Bus, MemoryBus};
@@ -34,7 +36,7 @@ use crate::transport::origin::AllowedOrigins;
 use crate::transport::rest::{self, Places, RestSettings, RestState};
 use crate::transport::sockets::{SocketSettings, SocketState};
 use crate::transport::web::{self, Pages};
-use crate::transport::{sse, websocket};
+use crate::transport::{socketio, sse, websocket};
 
 /// The name of the key file in the data directory.
 pub const KEY_FILE: &str = "sessionwire.key";
@@ -46,6 +48,8 @@ const EVENT_STREAMS_MAX: usize = 100;
 const FEEDS_MAX: usize = 1000;
 /// How often what nobody needs is forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
+/// How long somebody who polls may take to come in again.
+const LAST_POLLS: Duration = Duration::from_millis(500);
 /// How long requests under way may take to finish after the sockets are gone.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How long sinks may take to finish after that what they are writing.
@@ -105,6 +109,7 @@ pub struct App {
     sinks: Vec<SinkSpec>,
     rest: RestState,
     sockets: SocketState,
+    entropy: Arc<dyn Entropy>,
     pages: Pages,
     bounds: Bounds,
     drain: Duration,
@@ -159,6 +164,7 @@ impl App {
             sinks: sinks::specs(config),
             rest,
             sockets,
+            entropy: world.entropy,
             pages: match config.pages {
                 config::Pages::Nothing => Pages::Nothing,
                 config::Pages::Console => Pages::Console,
@@ -195,7 +201,8 @@ impl App {
         self.rest.sinks = sinks.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let others = websocket::routes(self.sockets.clone())
-            .merge(sse::routes(self.sockets))
+            .merge(sse::routes(self.sockets.clone()))
+            .merge(socketio::routes(self.sockets, self.entropy))
             .merge(web::routes(self.pages));
         let router = rest::router(self.rest, others);
         let stopped = async move { drop(stopped.await) };
@@ -205,12 +212,8 @@ impl App {
             ended = &mut server => return Ok(ended.map_err(std::io::Error::other)?),
         }
         tracing::info!("making way");
-        drop(stop);
-        self.node.drain(self.drain).await;
-        if tokio::time::timeout(LAST_REQUESTS, &mut server)
-            .await
-            .is_err()
-        {
+        drain(&self.node, self.drain, stop).await;
+        if timeout(LAST_REQUESTS, &mut server).await.is_err() {
             server.abort();
         }
         sinks.stop(LAST_WRITES).await;
@@ -220,6 +223,16 @@ impl App {
         self.node.stop();
         self.store.close().await;
         Ok(())
+    }
+}
+
+/// Sends the sockets away, and lets nobody in any more.
+async fn drain(node: &Node, window: Duration, door: oneshot::Sender<()>) {
+    let mut drain = pin!(node.drain(window));
+    // Who polls has to come in once more to hear of it.
+    if timeout(LAST_POLLS, drain.as_mut()).await.is_err() {
+        drop(door);
+        drain.await;
     }
 }
 

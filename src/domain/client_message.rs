@@ -1,6 +1,7 @@
 //! What a client says, and how it is read. CONTRACT "The socket". It may not know what becomes of it.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::id::{Seq, TakeoverRequestId};
 
@@ -61,13 +62,28 @@ impl ClientMessage {
 
     /// Reads a text frame. Nesting is bounded by the JSON reader (128 levels).
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|_| Unreadable::NotAnObject)?;
+        let value: Value = serde_json::from_str(text).map_err(|_| Unreadable::NotAnObject)?;
         let object = value.as_object().ok_or(Unreadable::NotAnObject)?;
-        let kind = object.get("type").and_then(serde_json::Value::as_str);
+        let kind = object.get("type").and_then(Value::as_str);
         if !kind.is_some_and(|kind| Self::TYPES.contains(&kind)) {
             return Err(Unreadable::UnknownType);
         }
         serde_json::from_value(value).map_err(|_| Unreadable::WrongMembers)
+    }
+
+    /// Reads a message whose type stands beside its members. `more`: whether anything else does.
+    pub fn named(kind: &str, members: Option<Value>, more: bool) -> Result<Self, Unreadable> {
+        if !Self::TYPES.contains(&kind) {
+            return Err(Unreadable::UnknownType);
+        }
+        let mut members = match members {
+            None => Map::new(),
+            Some(Value::Object(members)) if !more => members,
+            Some(_) => return Err(Unreadable::WrongMembers),
+        };
+        if members.insert("type".to_owned(), kind.into()).is_some() {
+            return Err(Unreadable::WrongMembers);
+        }
+        serde_json::from_value(Value::Object(members)).map_err(|_| Unreadable::WrongMembers)
     }
 }

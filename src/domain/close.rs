@@ -48,6 +48,11 @@ impl CloseCode {
     pub fn number(self) -> u16 {
         self as u16
     }
+
+    /// Whether the client is bidden to stay out.
+    pub fn keeps_out(self) -> bool {
+        (4500..5000).contains(&self.number())
+    }
 }
 
 /// A close: the number, and a word that says why (fewer than 123 bytes, as RFC 6455 demands).

@@ -75,6 +75,7 @@ pub(super) fn admit(node: &Arc<Inner>, address: Option<IpAddr>) -> Result<Visito
         state,
         answers: true,
         heard: None,
+        timing: node.timing,
         node: Arc::clone(node),
     })
 }
@@ -89,6 +90,7 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
         node,
         answers,
         heard,
+        timing,
         state: _,
     } = visitor;
     let now = node.clock.now();
@@ -123,7 +125,7 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
     }
     let uptime = node.clock.uptime();
     let mut line = Line {
-        state: Identified::new(identity, claims, Past { stale, heard }, uptime, node.timing),
+        state: Identified::new(identity, claims, Past { stale, heard }, uptime, timing),
         mailbox,
         armed: Armed::default(),
         registration,

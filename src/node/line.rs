@@ -2,17 +2,19 @@
 //! do it. It may not know which transport that is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Inner;
-use super::connection::{Examine, Identified, Output, Unidentified};
+use super::connection::{Examine, Identified, Output, Timing, Unidentified};
 use super::gate::Gate;
 use super::hub::Registration;
 use super::limits::{Pass, Unidentified as Waiting};
 use super::mailbox::{Letter, Mailbox};
 use super::wheel::Armed;
+use crate::domain::client_message::{ClientMessage, Unreadable};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
-use crate::domain::id::{Seq, SessionId, UserId};
+use crate::domain::id::{ConnectionId, Seq, SessionId, UserId};
 use sessionwire_guard::{Claims, Verdict};
 
 impl Examine for Gate {
@@ -29,6 +31,7 @@ pub struct Visitor {
     pub(super) state: Unidentified,
     pub(super) answers: bool,
     pub(super) heard: Option<Seq>,
+    pub(super) timing: Timing,
     pub(super) node: Arc<Inner>,
 }
 
@@ -40,6 +43,17 @@ impl Visitor {
             heard,
             ..self
         }
+    }
+
+    /// It is asked for a sign of life at least that often.
+    pub fn beats_every(mut self, most: Duration) -> Self {
+        self.timing.heartbeat = self.timing.heartbeat.min(most);
+        self
+    }
+
+    /// How often it is asked for a sign of life.
+    pub fn heartbeat(&self) -> Duration {
+        self.timing.heartbeat
     }
 
     /// The token of the client's first message, or how to close.
@@ -84,6 +98,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// The connection.
+    pub fn connection(&self) -> ConnectionId {
+        self.state.identity().connection
+    }
+
     /// The session.
     pub fn session(&self) -> SessionId {
         self.state.identity().session
@@ -135,11 +154,19 @@ impl Line {
 
     /// A text frame from the client.
     pub fn on_text(&mut self, text: &str) -> Vec<Output> {
+        self.on_said(|| ClientMessage::parse(text))
+    }
+
+    /// What the client said, however its transport reads it; not read where there was too much before.
+    pub fn on_said(
+        &mut self,
+        read: impl FnOnce() -> Result<ClientMessage, Unreadable>,
+    ) -> Vec<Output> {
         let mut outputs = Vec::new();
         let clock = &self.node.clock;
         let tokens = self.node.gate.as_ref();
         self.state
-            .on_text(text, clock.now(), clock.uptime(), tokens, &mut outputs);
+            .on_said(read, clock.now(), clock.uptime(), tokens, &mut outputs);
         outputs
     }
 

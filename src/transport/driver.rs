@@ -7,6 +7,7 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::time::timeout;
 
 use super::sockets::SocketState;
+use crate::domain::client_message::{ClientMessage, Unreadable};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::message::ServerMessage;
@@ -17,10 +18,16 @@ use crate::service::Origin;
 /// How long a peer that was given up, or that was told why it is closed, gets to read and answer that.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
+/// How long a connection that is carried by HTTP answers may be silent: proxies often cut them after a
+/// minute.
+pub(super) const BEAT_MAX: Duration = Duration::from_secs(25);
+
 /// What came in.
 pub(super) enum Incoming {
     /// Text.
     Text(Utf8Bytes),
+    /// A message, read already.
+    Said(Result<ClientMessage, Unreadable>),
     /// Binary, which nobody speaks here.
     Binary,
     /// A sign of life that says nothing.
@@ -51,6 +58,11 @@ pub(super) trait Wire: Send {
 
     /// Writes, in order; returns when all has gone to the kernel.
     fn send(&mut self, items: Vec<Item>) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Whether it has something of its own to write.
+    fn owes(&self) -> bool {
+        false
+    }
 
     /// Lets go after the end was written or read.
     fn linger(self) -> impl Future<Output = ()> + Send;
@@ -112,6 +124,7 @@ async fn next(wire: &mut impl Wire, line: &mut Line) -> Option<Vec<Output>> {
     };
     match incoming {
         Incoming::Text(text) => Some(line.on_text(&text)),
+        Incoming::Said(said) => Some(line.on_said(|| said)),
         Incoming::Binary => Some(vec![Output::Close(Close::PROTOCOL_ERROR)]),
         Incoming::Control => Some(line.on_control()),
         Incoming::Gone => None,
@@ -156,11 +169,11 @@ impl Batch {
 /// Writes outputs, in order. Those who wait for a receipt hear of it once all has gone to the kernel; a
 /// client that takes nothing for as long as patience lasts is too slow.
 async fn write(wire: &mut impl Wire, outputs: Vec<Output>, patience: Duration) -> Next {
-    if outputs.is_empty() {
+    if outputs.is_empty() && !wire.owes() {
         return Next::On(Vec::new());
     }
     let batch = Batch::of(outputs);
-    if !batch.items.is_empty() {
+    if !batch.items.is_empty() || wire.owes() {
         match timeout(patience, wire.send(batch.items)).await {
             Ok(Ok(())) => {}
             Ok(Err(Gone)) => return Next::Gone,
@@ -189,7 +202,8 @@ async fn give_up(wire: &mut impl Wire) -> Next {
     Next::Gone
 }
 
-fn count_close(close: Close) {
+/// Counts a connection that is closed.
+pub(super) fn count_close(close: Close) {
     let code = close.code.number().to_string();
     metrics::counter!(metric::CONNECTIONS_CLOSED, "code" => code).increment(1);
 }

@@ -51,6 +51,10 @@ mod sink_webhook;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]
+mod socketio;
+#[cfg(test)]
+mod socketio_bounds;
+#[cfg(test)]
 mod sse;
 #[cfg(test)]
 mod stream;

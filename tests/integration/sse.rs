@@ -46,7 +46,8 @@ async fn join(server: &Server, who: &SignedIn, group: &str) -> u64 {
 
 #[tokio::test]
 async fn says_what_the_socket_says() {
-    let (server, who) = anna(&[]).await;
+    // As often as a stream beats at least.
+    let (server, who) = anna(&[("HEARTBEAT_S", "25")]).await;
     let group = server.group("analysts", &["reports:read"]).await;
     let mut socket = server.socket(&who.access_token).await;
     let mut stream = open(&server, &who, None).await;

@@ -16,10 +16,10 @@ use crate::domain::message::ServerMessage;
 const ACTIVITY_EVERY: Duration = Duration::from_mins(1);
 
 impl Identified {
-    /// A text frame.
-    pub(in crate::node) fn on_text(
+    /// What was said, however it is read.
+    pub(in crate::node) fn on_said(
         &mut self,
-        text: &str,
+        read: impl FnOnce() -> Result<ClientMessage, Unreadable>,
         now: Timestamp,
         uptime: Duration,
         tokens: &dyn Examine,
@@ -28,7 +28,7 @@ impl Identified {
         if !self.hear(uptime, outputs) {
             return;
         }
-        match ClientMessage::parse(text) {
+        match read() {
             Ok(message) => self.on_message(message, now, uptime, tokens, outputs),
             Err(Unreadable::NotAnObject) => outputs.push(Output::Close(Close::PROTOCOL_ERROR)),
             Err(what @ (Unreadable::UnknownType | Unreadable::WrongMembers)) => {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::support::{ManualClock, session, user};
 use super::world::{World, hear};
 use crate::domain::Reason;
+use crate::domain::client_message::ClientMessage;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::id::{ConnectionId, DeviceId, Seq};
@@ -95,8 +96,13 @@ impl Machine {
     fn outputs(&mut self, text: &str) -> Vec<Output> {
         let mut outputs = Vec::new();
         let (now, uptime) = (self.clock.now(), self.clock.uptime());
-        self.state
-            .on_text(text, now, uptime, &self.tokens, &mut outputs);
+        self.state.on_said(
+            || ClientMessage::parse(text),
+            now,
+            uptime,
+            &self.tokens,
+            &mut outputs,
+        );
         outputs
     }
 

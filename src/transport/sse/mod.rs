@@ -19,7 +19,8 @@ use utoipa_axum::routes;
 
 use super::address::client_address;
 use super::credential::Credential;
-use super::driver::{hold, turn_away};
+use super::driver::{BEAT_MAX, hold, turn_away};
+use super::outlet::Outlet;
 use super::rest::{Problem, resumed_at};
 use super::sockets::SocketState;
 use super::underlay::Underlay;
@@ -29,7 +30,7 @@ use crate::domain::id::Seq;
 use crate::domain::message::ServerMessage;
 use crate::node::{Line, Refused};
 use crate::service::Origin;
-use wire::Outlet;
+use wire::EventWire;
 
 /// When somebody who was refused for want of a place may ask again, in seconds.
 const FULL_RETRY_AFTER_S: u64 = 5;
@@ -76,8 +77,8 @@ async fn stream(
     if let Some(underlay) = &underlay {
         underlay.give_place_back();
     }
-    let (outlet, wire) = Outlet::new(underlay);
-    let body = outlet.carry(async move {
+    let body = Outlet::body(underlay, async move |outlet| {
+        let wire = EventWire::new(outlet);
         match opened {
             Ok(line) => hold(wire, line, &state, &origin).await,
             Err(refused) => turn_away(wire, refused.into(), &state).await,
@@ -111,7 +112,8 @@ async fn open(
     };
     let visitor = state.node.admit(origin.address).map_err(problem)?;
     let claims = state.examine(&token)?;
-    match state.node.open(visitor.only_hears(heard), claims).await {
+    let visitor = visitor.only_hears(heard).beats_every(BEAT_MAX);
+    match state.node.open(visitor, claims).await {
         Err(refused) => turned_away(refused, heard).map(Err),
         Ok(line) => Ok(Ok(line)),
     }

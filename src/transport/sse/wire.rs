@@ -1,22 +1,9 @@
 //! Server-sent events as what carries messages. It may not know what the messages mean.
-//!
-//! There is no task of its own: the connection that writes the answer asks its body for more, and the body
-//! runs the driver until that has put something out.
-
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::Poll;
-
-use axum::body::Body;
-use bytes::Bytes;
-use futures::stream;
-use parking_lot::Mutex;
 
 use crate::domain::close::Close;
 use crate::node::Frame;
 use crate::transport::driver::{Gone, Incoming, Item, Wire};
-use crate::transport::underlay::Underlay;
+use crate::transport::outlet::Outlet;
 
 /// A comment: readers skip it, and it keeps proxies from taking silence for an end.
 const BEAT: &[u8] = b":\n\n";
@@ -24,44 +11,18 @@ const BEAT: &[u8] = b":\n\n";
 /// The message that says when to come back.
 const RECONNECT: &str = "reconnect";
 
-/// Where the driver puts what the body sends next.
-pub(super) struct Outlet(Arc<Mutex<Option<Bytes>>>);
-
-/// The driver's side of it.
+/// The driver's side of a stream.
 pub(super) struct EventWire {
-    outlet: Arc<Mutex<Option<Bytes>>>,
-    underlay: Option<Underlay>,
+    outlet: Outlet,
     beaten: bool,
 }
 
-impl Outlet {
-    /// One, and its wire. Without word of the connection's flushes a chunk counts as written when the next is
-    /// asked for.
-    pub(super) fn new(underlay: Option<Underlay>) -> (Self, EventWire) {
-        let outlet = Arc::new(Mutex::default());
-        let wire = EventWire {
-            outlet: Arc::clone(&outlet),
-            underlay,
+impl EventWire {
+    pub(super) fn new(outlet: Outlet) -> Self {
+        Self {
+            outlet,
             beaten: false,
-        };
-        (Self(outlet), wire)
-    }
-
-    /// The body that is written as the driver runs.
-    pub(super) fn carry(self, driver: impl Future<Output = ()> + Send + 'static) -> Body {
-        let mut driver: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = Some(Box::pin(driver));
-        Body::from_stream(stream::poll_fn(move |cx| {
-            if let Some(running) = &mut driver
-                && running.as_mut().poll(cx).is_ready()
-            {
-                driver = None;
-            }
-            match self.0.lock().take() {
-                Some(chunk) => Poll::Ready(Some(Ok::<_, Infallible>(chunk))),
-                None if driver.is_none() => Poll::Ready(None),
-                None => Poll::Pending,
-            }
-        }))
+        }
     }
 }
 
@@ -88,12 +49,7 @@ impl Wire for EventWire {
                 Item::Close(close) => put_close(&mut chunk, close),
             }
         }
-        let flushed = self.underlay.as_ref().map(Underlay::next_flush);
-        *self.outlet.lock() = Some(chunk.into());
-        match flushed {
-            Some(flushed) => flushed.await,
-            None => tokio::task::yield_now().await,
-        }
+        self.outlet.write(chunk.into()).await;
         self.beaten |= beats;
         Ok(())
     }

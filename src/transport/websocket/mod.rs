@@ -19,9 +19,10 @@ use http::HeaderMap;
 use super::address::client_address;
 use super::credential::Credential;
 use super::rest::Problem;
-use super::sockets::SocketState;
+use super::sockets::{SocketSettings, SocketState};
 use crate::domain::error::Error;
 use serve::Greeting;
+pub(super) use wire::broken;
 
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sessionwire.v1";
@@ -62,15 +63,20 @@ async fn upgrade(
             client_address(&headers, peer.ip(), &settings.trusted_proxies)
         }),
     };
+    bounded(upgrade, settings)
+        .protocols([SUBPROTOCOL])
+        .on_upgrade(move |socket| serve::serve(socket, state, greeting))
+}
+
+/// A WebSocket that holds no more than it may.
+pub(super) fn bounded(upgrade: WebSocketUpgrade, settings: &SocketSettings) -> WebSocketUpgrade {
     // Frames of one size and messages of another would be two limits where the contract has one.
     let limit = settings.max_frame_bytes;
     upgrade
-        .protocols([SUBPROTOCOL])
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_frame_size(limit)
         .max_message_size(limit)
-        .on_upgrade(move |socket| serve::serve(socket, state, greeting))
 }
 
 fn not_a_websocket(rejection: &WebSocketUpgradeRejection) -> Response {

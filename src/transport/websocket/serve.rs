@@ -74,7 +74,7 @@ async fn first_message(
         };
         match incoming {
             Incoming::Text(text) => return visitor.on_text(&text).map_err(close),
-            Incoming::Binary => return Err(close(Close::PROTOCOL_ERROR)),
+            Incoming::Binary | Incoming::Said(_) => return Err(close(Close::PROTOCOL_ERROR)),
             Incoming::Control => visitor.on_control().map_err(close)?,
             Incoming::Gone => return Err(Vec::new()),
             Incoming::Broken(why) => return Err(close(why)),

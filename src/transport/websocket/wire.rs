@@ -37,7 +37,7 @@ impl Wire for WebSocketWire {
             Some(Ok(Message::Close(_))) | None => Incoming::Gone,
             Some(Err(error)) => {
                 self.is_broken = true;
-                broken(error)
+                broken(error).map_or(Incoming::Gone, Incoming::Broken)
             }
         }
     }
@@ -82,16 +82,13 @@ fn close_message(close: Close) -> Message {
     }))
 }
 
-/// What a failed read means.
-fn broken(error: Error) -> Incoming {
-    let Ok(error) = error.into_inner().downcast::<Broken>() else {
-        return Incoming::Gone;
-    };
-    match *error {
-        Broken::Capacity(_) => Incoming::Broken(Close::FRAME_TOO_LARGE),
-        Broken::Utf8(_) => Incoming::Broken(Close::BROKEN_TEXT),
-        Broken::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Incoming::Gone,
-        Broken::Protocol(_) => Incoming::Broken(Close::BROKEN_FRAME),
-        _ => Incoming::Gone,
+/// How to answer a failed read; `None`: the peer has gone.
+pub(in crate::transport) fn broken(error: Error) -> Option<Close> {
+    match *error.into_inner().downcast::<Broken>().ok()? {
+        Broken::Capacity(_) => Some(Close::FRAME_TOO_LARGE),
+        Broken::Utf8(_) => Some(Close::BROKEN_TEXT),
+        Broken::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Broken::Protocol(_) => Some(Close::BROKEN_FRAME),
+        _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! A real server in this process, on a clock that tests set, and real clients to talk to it.
 
 mod clock;
+mod engine;
 mod process;
 mod program;
 mod proxy;
@@ -11,6 +12,7 @@ mod steps;
 mod stream;
 
 pub(crate) use clock::TestClock;
+pub(crate) use engine::{asking, event, refusal};
 pub(crate) use process::{Process, free_port, until_open};
 pub(crate) use program::{PROGRAM, Program, program_key};
 pub(crate) use proxy::Proxy;

@@ -39,6 +39,7 @@ export async function startServe(t, settings = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const environment = { SESSIONWIRE_DATA_DIR: folder, SESSIONWIRE_LISTEN: `127.0.0.1:${port}`, ...settings };
+  /** @type {import('node:child_process').ChildProcess | null} */
   let child = null;
   t.after(async () => {
     if (child) await stop(child, 'SIGKILL');
@@ -75,9 +76,9 @@ function run(args, environment) {
   const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
-  child.complaints = '';
-  child.stderr.on('data', (data) => (child.complaints += data));
-  return child;
+  let complaints = '';
+  child.stderr.on('data', (data) => (complaints += data));
+  return Object.assign(child, { complaints: () => complaints });
 }
 
 async function firstLine(stream) {
@@ -94,7 +95,7 @@ async function stop(child, signal) {
 
 async function ready(url, child) {
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`the server did not start: ${child.complaints}`);
+    if (child.exitCode !== null) throw new Error(`the server did not start: ${child.complaints()}`);
     const answer = await fetch(`${url}/readyz`).catch(() => null);
     if (answer?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -104,7 +105,7 @@ async function ready(url, child) {
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address();
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   server.close();
   await once(server, 'close');
   return port;
