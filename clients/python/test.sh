@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-: "${SERVER_PROGRAM:?must name the server's program}"
+: "${SERVER_PROGRAM:?must name the program of the server}"
 SERVER_PROGRAM=$(realpath "$SERVER_PROGRAM")
 export SERVER_PROGRAM
 

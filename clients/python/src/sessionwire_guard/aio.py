@@ -7,6 +7,7 @@ from types import TracebackType
 
 from .base import BaseGuard
 from .claims import Claims
+from .patience import within
 from .running import Running
 from .settings import Behind
 
@@ -32,7 +33,7 @@ class AsyncGuard(BaseGuard):
         if self._running is None:
             return False
         try:
-            return await asyncio.wait_for(self._running.ready.wait(), timeout)
+            return await within(self._running.ready.wait(), timeout)
         except asyncio.TimeoutError:
             return False
 

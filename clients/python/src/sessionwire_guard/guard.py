@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from .base import BaseGuard
 from .claims import Claims
+from .patience import within
 from .settings import Behind
 from .worker import Worker
 
@@ -107,7 +108,7 @@ class Guard(BaseGuard):
         if settling is None:
             raise core.refusal("cannot_decide")
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(settling), _PATIENCE)
+            return await within(asyncio.wrap_future(settling), _PATIENCE)
         except asyncio.TimeoutError:
             raise core.refusal("cannot_decide") from None
 

@@ -10,6 +10,7 @@ from typing import Final
 from . import strict
 from .core import Core
 from .keys import KeySet
+from .patience import within
 from .server import Server, Unanswered
 
 # Between two fetches where nobody asks for one, and after a failure, in seconds.
@@ -58,7 +59,7 @@ class KeyKeeper:
             return False
         self._waiting += 1
         try:
-            return await asyncio.wait_for(self._fetch(), _PATIENCE)
+            return await within(self._fetch(), _PATIENCE)
         except asyncio.TimeoutError:
             return False
         finally:

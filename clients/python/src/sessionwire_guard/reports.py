@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Final
 
 from .core import Core
+from .patience import within
 from .server import Server
 from .uses import LateUse
 
@@ -110,7 +111,7 @@ class LateUses:
             if turn:
                 await asyncio.sleep(_AGAIN)
             try:
-                await asyncio.wait_for(self._followed.wait(), _READER_PATIENCE)
+                await within(self._followed.wait(), _READER_PATIENCE)
             except asyncio.TimeoutError:
                 break
             reader = self._reader

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from . import strict
+from .patience import within
 from .settings import Settings
 
 # How long connecting, and any answer but the feed's, may take.
@@ -48,7 +49,7 @@ class Server:
             # How long silence may last is up to whoever reads.
             timeout=httpx.Timeout(PATIENCE, read=None),
         )
-        response = await asyncio.wait_for(self._http.send(request, stream=True, follow_redirects=False), PATIENCE)
+        response = await within(self._http.send(request, stream=True, follow_redirects=False), PATIENCE)
         try:
             yield response
         finally:
@@ -76,7 +77,7 @@ class Server:
         """Whether the server says that a token is good; `None` where it does not say."""
         asked = self._ask("POST", "/oauth/introspect", {**self._key, **_PLAIN}, form={"token": token})
         try:
-            status, body = await asyncio.wait_for(asked, _INTROSPECTION_PATIENCE)
+            status, body = await within(asked, _INTROSPECTION_PATIENCE)
             answer = strict.read_json(body) if status == httpx.codes.OK else None
         except (Unanswered, strict.Unreadable, asyncio.TimeoutError):
             return None
@@ -105,7 +106,7 @@ class Server:
         url = self._settings.address(path)
         request = self._http.build_request(method, url, headers=dict(headers), data=form, json=json, timeout=PATIENCE)
         try:
-            return await asyncio.wait_for(self._answer(request, bytes_max), PATIENCE)
+            return await within(self._answer(request, bytes_max), PATIENCE)
         except (httpx.HTTPError, httpx.StreamError, OSError, asyncio.TimeoutError) as error:
             raise Unanswered(f"the server can't be reached: {type(error).__name__}") from error
 

@@ -22,7 +22,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._running: Running | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._main, name="sessionwire-guard", daemon=True)
         self._thread.start()
@@ -73,7 +73,15 @@ class Worker:
             self._thread.join(_PATIENCE)
 
     def _main(self) -> None:
-        asyncio.run(self._work())
+        try:
+            asyncio.run(self._work())
+        except BaseException as error:
+            if self._begun.is_set():
+                raise
+            # There is not even a loop; whoever starts the guard has to hear it.
+            self._error = error
+        finally:
+            self._begun.set()
 
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()

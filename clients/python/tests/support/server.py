@@ -34,6 +34,9 @@ class Api:
     def call(self, method: str, path: str, body: object = None, **query: object) -> Any:
         """An administrator's call."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
+        if method in ("DELETE", "PUT"):
+            # What comes after a change is tried once the guards have it, however slow the machine.
+            query.setdefault("wait_ms", 10_000)
         params = {name: str(value) for name, value in query.items()}
         answer = self._http.request(method, path, json=body, headers=headers, params=params)
         if answer.is_error:
