@@ -6,12 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis
 
 from sessionwire_guard import Guard
 
 from .support.fake import Fake
 from .support.server import Api, Demo, demo
 from .support.tokens import AUDIENCE, ISSUER
+
+# How fast a machine is no property of the code.
+hypothesis.register_profile("untimed", deadline=None)
+hypothesis.load_profile("untimed")
 
 GuardOf = Callable[..., Guard]
 

@@ -70,14 +70,10 @@ class KeyKeeper:
             self._flight = asyncio.ensure_future(self._fetch_now())
             self._flight.add_done_callback(self._landed)
         flight = self._flight
-        # Who is tired of waiting must not take the answer from the others.
-        try:
-            return await asyncio.shield(flight)
-        except asyncio.CancelledError:
-            if not flight.cancelled():
-                raise
-            # The guard was closed, not whoever waits for it.
-            return False
+        # Not awaited itself: who is tired of waiting must not take the answer from the others, and that the guard was
+        # closed is nothing that cancels whoever waits.
+        await asyncio.wait((flight,))
+        return not flight.cancelled() and flight.result()
 
     def _landed(self, _: "asyncio.Task[bool]") -> None:
         self._flight = None
