@@ -44,8 +44,10 @@ fi
 debian make make
 # A browser without any font draws nothing that could be looked at.
 debian chromium chromium fonts-dejavu-core
-# What stands before services in the examples.
-debian nginx nginx-light
+# What stands before services.
+debian /usr/sbin/nginx nginx-light
+debian caddy caddy
+debian /usr/sbin/haproxy haproxy
 # What sinks write to.
 debian redis-server redis-server
 debian /usr/sbin/nats-server nats-server
