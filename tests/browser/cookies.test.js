@@ -44,6 +44,8 @@ const status = (page) => page.evaluate(() => globalThis.session.fetch('/v1/me').
 
 test('tokens are never visible to script, and the session works as any other', async () => {
   const { context, page } = await application();
+  const throughAnother = page.evaluate(() => globalThis.session.signIn({ ask: async () => new Response('{}') }).catch(({ code }) => code));
+  assert.equal(await throughAnother, 'not_with_cookies');
   assert.equal(await signIn(page, demo.person('anna')), 'signed_in');
   await is(page, 'live');
   const cookies = await context.cookies();

@@ -69,16 +69,9 @@ export class Api {
    * @returns {Promise<Answer>}
    */
   async #send(path, { body, token, lasting = false }) {
-    const late = new AbortController();
-    const abort = () => late.abort();
-    if (!lasting) {
-      if (this.#closed.signal.aborted) throw closedError();
-      this.#closed.signal.addEventListener('abort', abort);
-    }
-    const timer = this.#time.after(abort, TIMEOUT_MS);
-    try {
-      const call = this.#fetch;
-      const response = await call(this.#base + path, {
+    const call = this.#fetch;
+    return this.#bounded(lasting, (signal) =>
+      call(this.#base + path, {
         method: 'POST',
         headers: {
           accept: 'application/json',
@@ -89,8 +82,35 @@ export class Api {
         cache: 'no-store',
         credentials: this.#cookies ? 'include' : 'omit',
         keepalive: lasting,
-        signal: late.signal,
-      });
+        signal,
+      }),
+    );
+  }
+
+  /**
+   * What somebody else asked the server for, or a back end of the application's: its answer is the server's.
+   * @param {(signal: AbortSignal) => Promise<Response>} ask
+   * @returns {Promise<Answer>}
+   */
+  async through(ask) {
+    return this.#bounded(false, ask);
+  }
+
+  /**
+   * @param {boolean} lasting
+   * @param {(signal: AbortSignal) => Promise<Response>} ask
+   * @returns {Promise<Answer>}
+   */
+  async #bounded(lasting, ask) {
+    const late = new AbortController();
+    const abort = () => late.abort();
+    if (!lasting) {
+      if (this.#closed.signal.aborted) throw closedError();
+      this.#closed.signal.addEventListener('abort', abort);
+    }
+    const timer = this.#time.after(abort, TIMEOUT_MS);
+    try {
+      const response = await ask(late.signal);
       return await read(response);
     } catch (error) {
       if (error instanceof SessionwireError) throw error;

@@ -47,11 +47,16 @@ export class SignIn {
    * @param {import('./types.js').SignInOptions} options
    * @returns {Promise<SignInResult>}
    */
-  async signIn({ username, password, rememberMe = false }) {
+  async signIn(options) {
     const ticket = this.#begin();
     const { id, name, platform } = await this.#device();
-    const body = { username, password, device: { id, name, platform }, remember_me: rememberMe };
-    return this.#enter(ticket, '/v1/sign-in', body);
+    const who = { device: { id, name, platform }, remember_me: options.rememberMe ?? false };
+    if ('ask' in options) {
+      if (this.#cookies) throw new SessionwireError('not_with_cookies', 'Only the server itself can put the tokens in cookies.');
+      return this.#enter(ticket, () => this.#api.through((signal) => options.ask(who, signal)));
+    }
+    const { username, password } = options;
+    return this.#enter(ticket, () => this.#api.enter('/v1/sign-in', { username, password, ...who }));
   }
 
   /** What is under way no longer counts. */
@@ -74,15 +79,14 @@ export class SignIn {
 
   /**
    * @param {Ticket} ticket
-   * @param {string} path
-   * @param {object} body
+   * @param {() => Promise<import('./http.js').Answer>} ask
    * @returns {Promise<SignInResult>}
    */
-  async #enter(ticket, path, body) {
+  async #enter(ticket, ask) {
     const askedAt = this.#time.now();
     this.#entering.add(ticket);
     try {
-      const answer = await this.#api.enter(path, body);
+      const answer = await ask();
       if (answer.status === 202) return this.#pending(ticket, answer.body);
       return await this.#accept(ticket, answer.body, askedAt);
     } catch (error) {
@@ -142,7 +146,8 @@ export class SignIn {
     const sessions = Object.freeze(seats(error.details.sessions));
     const token = error.details.takeover_token;
     if (typeof token !== 'string') return Object.freeze({ outcome: 'refused', sessions });
-    const takeOver = async () => this.#enter(this.#begin(), '/v1/sign-in/takeover', { takeover_token: token });
+    const takeOver = async () =>
+      this.#enter(this.#begin(), () => this.#api.enter('/v1/sign-in/takeover', { takeover_token: token }));
     return Object.freeze({ outcome: 'refused', sessions, takeOver });
   }
 
