@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest javascript guards examples socketio browser unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest javascript guards examples socketio oauth browser unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -71,6 +71,12 @@ socketio: program ## Try the endpoint for Socket.IO with the clients of others, 
 	npm ci --prefix tests/socketio --no-audit --no-fund
 	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/socketio
 	SERVER_PROGRAM="$(PROGRAM)" tests/socketio/python/test.sh
+
+.PHONY: oauth
+oauth: program ## Try the standard endpoints with the OAuth clients of others, in Node and Python
+	npm ci --prefix tests/oauth --no-audit --no-fund
+	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/oauth
+	SERVER_PROGRAM="$(PROGRAM)" tests/oauth/python/test.sh
 
 .PHONY: browser
 browser: program ## Check the types of the pages and try them in Chromium

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -91,10 +92,13 @@ fn secret(headers: &HeaderMap, rest: &RestState) -> Result<String, Error> {
     }
 }
 
+/// Name and secret are encoded as in a form before they are joined (RFC 6749 section 2.3.1). Clients that leave
+/// that out send no other key: it has nothing in it that means something else when it is decoded.
 fn basic_password(encoded: &str) -> Option<String> {
     let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (_, password) = pair.split_once(':')?;
-    Some(password.to_owned())
+    let decoded = percent_decode_str(password).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
 #[cfg(test)]
@@ -106,6 +110,8 @@ mod tests {
         let read = |pair: &str| basic_password(&STANDARD.encode(pair));
         assert_eq!(read("client:swk_x"), Some("swk_x".to_owned()));
         assert_eq!(read(":swk_x:y"), Some("swk_x:y".to_owned()));
+        assert_eq!(read("a%3Ab:swk%5Fx%2Dy"), Some("swk_x-y".to_owned()));
+        assert_eq!(read("client:%ff"), None);
         assert_eq!(read("swk_x"), None);
         assert_eq!(basic_password("~"), None);
     }
