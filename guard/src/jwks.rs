@@ -26,23 +26,27 @@ impl KeySet {
         audience: impl Into<String>,
         jwks: &Value,
     ) -> Result<Self, KeyError> {
-        let Jwks { keys } = Jwks::deserialize(jwks).map_err(|_| KeyError::Unreadable)?;
-        if keys.len() > KEYS_MAX {
-            return Err(KeyError::Unreadable);
-        }
-        let kids: Vec<&str> = keys.iter().map(|key| text(key, "kid")).collect();
         let mut set = Self::new(issuer, audience);
-        for (key, kid) in keys.iter().zip(&kids) {
-            let is_alone = kids.iter().filter(|other| *other == kid).count() == 1;
-            if kid.is_empty() || !is_alone {
-                continue;
-            }
-            if let Ok(read) = read(key) {
-                set.insert(*kid, read)?;
-            }
+        for (kid, key) in usable_keys(jwks)? {
+            set.insert(kid, key)?;
         }
         Ok(set)
     }
+}
+
+/// The keys of a published set that can be used, with their names.
+pub(crate) fn usable_keys(jwks: &Value) -> Result<Vec<(String, VerificationKey)>, KeyError> {
+    let Jwks { keys } = Jwks::deserialize(jwks).map_err(|_| KeyError::Unreadable)?;
+    if keys.len() > KEYS_MAX {
+        return Err(KeyError::Unreadable);
+    }
+    let kids: Vec<&str> = keys.iter().map(|key| text(key, "kid")).collect();
+    let named = keys.iter().zip(&kids).filter(|(_, kid)| {
+        let is_alone = kids.iter().filter(|other| other == kid).count() == 1;
+        !kid.is_empty() && is_alone
+    });
+    let usable = named.filter_map(|(key, kid)| Some(((*kid).to_owned(), read(key).ok()?)));
+    Ok(usable.collect())
 }
 
 fn read(jwk: &Value) -> Result<VerificationKey, KeyError> {

@@ -85,6 +85,15 @@ impl VerificationKey {
         let key = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Unreadable)?;
         Ok(Self { algorithm, key })
     }
+
+    /// The one algorithm.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(crate) fn decoding_key(&self) -> &DecodingKey {
+        &self.key
+    }
 }
 
 /// Why a key can't be used.
@@ -99,6 +108,9 @@ pub enum KeyError {
     /// An RSA key below 2048 bits.
     #[error("the RSA key is shorter than 2048 bits")]
     Weak,
+    /// A shared secret below 32 bytes.
+    #[error("the shared secret is shorter than 32 bytes")]
+    ShortSecret,
     /// Two keys of one set share a `kid`.
     #[error("two keys have the same kid")]
     DuplicateKid,
@@ -202,8 +214,12 @@ fn is_plain(header: &jsonwebtoken::Header) -> bool {
     let typ = header.typ.as_deref().unwrap_or_default();
     let typ_fits = typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYP)
         || typ.eq_ignore_ascii_case("application/at+jwt");
-    typ_fits
-        && header.cty.is_none()
+    typ_fits && brings_nothing(header) && header.extras.inner().is_empty()
+}
+
+/// No key, no extension, nothing within.
+pub(crate) fn brings_nothing(header: &jsonwebtoken::Header) -> bool {
+    header.cty.is_none()
         && header.jku.is_none()
         && header.jwk.is_none()
         && header.x5u.is_none()
@@ -211,5 +227,4 @@ fn is_plain(header: &jsonwebtoken::Header) -> bool {
         && header.crit.is_none()
         && header.zip.is_none()
         && header.enc.is_none()
-        && header.extras.inner().is_empty()
 }

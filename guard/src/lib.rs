@@ -14,6 +14,7 @@ pub mod client;
 #[cfg(feature = "axum")]
 pub mod extract;
 pub mod feed;
+pub mod foreign;
 pub mod id;
 pub mod jwks;
 pub mod keys;
@@ -32,6 +33,7 @@ pub use client::{Behind, Guard, GuardSettings, Refusal, Route};
 #[cfg(feature = "axum")]
 pub use extract::Authenticated;
 pub use feed::{FeedFault, FeedMessage, FeedState, Heard, Taken};
+pub use foreign::{ForeignAlgorithm, ForeignKeys, TokenKind, Unopened};
 pub use id::{DeviceId, Seq, SessionId, UserId};
 pub use keys::{Algorithm, KeyError, KeySet, Rejection, VerificationKey};
 #[cfg(feature = "tower")]

@@ -1,6 +1,7 @@
 //! The wiring: the only place that puts floors together, and the only one that reads the settings.
 
 mod door;
+mod issuers;
 mod patience;
 mod sinks;
 pub mod system;
@@ -151,7 +152,7 @@ impl App {
             settings: core_settings(config, issuer),
         })
         .await?;
-        let rest = rest_state(config, &core, &node, &world);
+        let rest = rest_state(config, &core, &node, &world)?;
         let sockets = socket_state(config, &core, &node);
         let tasks = vec![
             tokio::spawn(keep_sweeping(core.clone(), config.sweep_interval)),
@@ -254,11 +255,17 @@ fn socket_state(config: &Config, core: &Core, node: &Node) -> SocketState {
     }
 }
 
-fn rest_state(config: &Config, core: &Core, node: &Node, world: &World) -> RestState {
-    RestState {
+fn rest_state(
+    config: &Config,
+    core: &Core,
+    node: &Node,
+    world: &World,
+) -> Result<RestState, AppError> {
+    Ok(RestState {
         core: core.clone(),
         node: node.clone(),
         sinks: Sinks::default(),
+        issuers: issuers::start(config, &world.clock)?,
         clock: Arc::clone(&world.clock),
         entropy: Arc::clone(&world.entropy),
         settings: Arc::new(RestSettings {
@@ -269,7 +276,7 @@ fn rest_state(config: &Config, core: &Core, node: &Node, world: &World) -> RestS
         }),
         event_streams: Places::new(EVENT_STREAMS_MAX),
         feeds: Places::new(FEEDS_MAX),
-    }
+    })
 }
 
 /// The metrics, on a listener of their own so that nobody exposes them by accident.

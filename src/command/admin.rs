@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CommandError, print};
 use crate::app::{App, World, open_store};
-use crate::config::{Config, Database, Sink};
+use crate::config::{Config, Database, ForeignIssuer, Sink};
 use crate::domain::access::Scope;
 use crate::domain::secret::Password;
 use crate::domain::user::NewUser;
@@ -53,7 +53,9 @@ pub(super) async fn migrate(file: Option<&Path>) -> Result<(), CommandError> {
 pub(super) fn check_config(file: Option<&Path>) -> Result<(), CommandError> {
     let config = Config::load(file)?;
     let of_sinks = config.sinks.iter().flat_map(Sink::rows);
-    for row in config.rows().into_iter().chain(of_sinks) {
+    let of_issuers = config.issuers.iter().flat_map(ForeignIssuer::rows);
+    let rows = config.rows().into_iter();
+    for row in rows.chain(of_issuers).chain(of_sinks) {
         let setting = row.setting;
         print(&format!(
             "{} = {}  # {}; {}",

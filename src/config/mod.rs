@@ -3,11 +3,12 @@
 //!
 //! Everything that can be wrong with a setting is found here, before anything listens, and all
 //! mistakes are told at once. This module knows no service and opens nothing but its own file and those
-//! in which it is told that a secret is; nothing below floor 5 may import it: the parts are handed the
+//! in which it is told that a secret or a key set is; nothing below floor 5 may import it: the parts are handed the
 //! values they need.
 
 mod error;
 mod given;
+mod issuers;
 mod redact;
 mod setting;
 mod sinks;
@@ -20,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub use error::{ConfigError, Problem};
+pub use issuers::{ForeignIssuer, GroupsFrom, IssuerSettings, Strangers};
 pub use setting::{Kind, Setting, Unit};
 pub use sinks::{
     Addresses, Brokers, EventPatterns, KafkaSink, NatsSink, RedisSink, Sink, SinkBasics, SinkName,
@@ -69,8 +71,11 @@ impl Config {
         let variables = environment.into_iter().collect();
         let mut given = source::collect(toml, &variables)?;
         let (sinks, mut problems) = sinks::take(&mut given, &variables);
+        let (issuers, found) = issuers::take(&mut given, &variables);
+        problems.extend(found);
         let (mut config, found) = Self::read(&mut given);
         config.sinks = sinks;
+        config.issuers = issuers;
         problems.extend(found);
         problems.extend(
             given

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::issuers::ForeignIssuer;
 use super::setting::{Kind, Unit, bytes, connections, seconds, settings, times};
 use super::sinks::Sink;
 use super::types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
@@ -107,6 +108,9 @@ settings! {
     "ticket_ttl_s" => ticket_ttl: Duration = Duration::from_secs(30), seconds(1, 300);
     /// Which pages are served: none, the administrators' console at /admin, or the demo's besides.
     "pages" => pages: Pages = Pages::Console, Kind::Word(Pages::WORDS);
+    /// Whose tokens are taken besides.
+    "issuers" => issuers: Vec<ForeignIssuer> = Vec::new(),
+        Kind::Form("a list of tables, each with a name and an issuer");
     /// Where the log is written to besides.
     "sinks" => sinks: Vec<Sink> = Vec::new(),
         Kind::Form("a list of tables, each with a kind and a name");

@@ -65,6 +65,8 @@ impl Event {
             | Self::UserUpdated { .. }
             | Self::UserResumed { .. }
             | Self::PasswordChanged { .. }
+            | Self::IdentityLinked { .. }
+            | Self::IdentityUnlinked { .. }
             | Self::GroupCreated { .. }
             | Self::GroupUpdated { .. }
             | Self::SessionStarted { .. }
@@ -104,6 +106,8 @@ impl Event {
             | Self::UserResumed { .. }
             | Self::UserDeleted { .. }
             | Self::PasswordChanged { .. }
+            | Self::IdentityLinked { .. }
+            | Self::IdentityUnlinked { .. }
             | Self::GroupCreated { .. }
             | Self::GroupUpdated { .. }
             | Self::SessionStarted { .. }

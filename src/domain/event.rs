@@ -10,6 +10,7 @@ use super::access::{InitiatingEntity, Scope};
 use super::clock::Timestamp;
 use super::device::DeviceLabel;
 use super::id::{ApiKeyId, DeviceId, GroupId, Seq, SessionId, TakeoverRequestId, UserId};
+use super::issuer::Identity;
 use super::message::NoticeContent;
 use super::policy::Policy;
 
@@ -36,6 +37,20 @@ pub enum Event {
     /// A user is gone.
     #[serde(rename = "user.deleted")]
     UserDeleted { user_id: UserId, username: String },
+    /// A user is somebody for another issuer.
+    #[serde(rename = "identity.linked")]
+    IdentityLinked {
+        user_id: UserId,
+        #[serde(flatten)]
+        identity: Identity,
+    },
+    /// A user is somebody for another issuer no more.
+    #[serde(rename = "identity.unlinked")]
+    IdentityUnlinked {
+        user_id: UserId,
+        #[serde(flatten)]
+        identity: Identity,
+    },
     /// A user's password changed.
     #[serde(rename = "user.password_changed")]
     PasswordChanged { user_id: UserId },
@@ -87,6 +102,9 @@ pub enum Event {
         user_id: UserId,
         device_id: DeviceId,
         device: DeviceLabel,
+        /// Who vouched for the person, where it was another issuer.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        issuer: Option<String>,
     },
     /// A session ended.
     #[serde(rename = "session.ended")]
@@ -261,6 +279,8 @@ impl Event {
             | Self::UserSuspended { user_id }
             | Self::UserResumed { user_id }
             | Self::UserDeleted { user_id, .. }
+            | Self::IdentityLinked { user_id, .. }
+            | Self::IdentityUnlinked { user_id, .. }
             | Self::PasswordChanged { user_id }
             | Self::MembershipAdded { user_id, .. }
             | Self::MembershipRemoved { user_id, .. }
@@ -304,6 +324,8 @@ impl Event {
             | Self::UserSuspended { user_id }
             | Self::UserResumed { user_id }
             | Self::UserDeleted { user_id, .. }
+            | Self::IdentityLinked { user_id, .. }
+            | Self::IdentityUnlinked { user_id, .. }
             | Self::PasswordChanged { user_id }
             | Self::MembershipAdded { user_id, .. }
             | Self::MembershipRemoved { user_id, .. }

@@ -23,6 +23,8 @@ kinds! {
     UserSuspended { .. } = "user.suspended";
     UserResumed { .. } = "user.resumed";
     UserDeleted { .. } = "user.deleted";
+    IdentityLinked { .. } = "identity.linked";
+    IdentityUnlinked { .. } = "identity.unlinked";
     PasswordChanged { .. } = "user.password_changed";
     GroupCreated { .. } = "group.created";
     GroupUpdated { .. } = "group.updated";

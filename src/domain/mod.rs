@@ -14,6 +14,7 @@ pub mod error;
 pub mod event;
 pub mod group;
 pub mod id;
+pub mod issuer;
 pub mod kind;
 pub mod message;
 pub mod metric;

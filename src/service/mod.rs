@@ -6,6 +6,7 @@
 mod device;
 mod group;
 mod idempotency;
+mod identity;
 mod key;
 mod late_use;
 mod limits;

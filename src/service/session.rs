@@ -10,7 +10,7 @@ use crate::domain::event::{Event, SessionEnded};
 use crate::domain::id::{DeviceId, Seq, SessionId, UserId};
 use crate::domain::session::{Session, SessionEnd};
 use crate::domain::user::UserRef;
-use crate::storage::{SessionFilter, Tx};
+use crate::storage::{ForeignEnd, SessionFilter, Tx};
 
 /// How many sessions are read at once where all of them end.
 const BATCH: u32 = 1_000;
@@ -61,6 +61,9 @@ impl Core {
         if !tx.end_session(session.id, &end).await? {
             return Ok(None);
         }
+        let ended_at = now;
+        tx.end_foreign_of(session.id, ForeignEnd { ended_at, reason })
+            .await?;
         tx.record(
             cause,
             Event::SessionEnded(SessionEnded {
@@ -88,6 +91,14 @@ impl Core {
                 self.end(tx, &session, reason, cause, None).await?;
             }
         }
+        self.end_elsewhere(tx, Some(user), reason).await
+    }
+
+    /// Sign-ins at other issuers are over too, those that were never seen here as well.
+    async fn end_elsewhere(&self, tx: &mut Tx, user: Option<UserId>, reason: Reason) -> Result<()> {
+        let ended_at = self.clock.now();
+        tx.end_identities_of(user, ForeignEnd { ended_at, reason })
+            .await?;
         Ok(())
     }
 
@@ -184,6 +195,7 @@ impl Core {
     pub async fn revoke_all(&self, call: &Call) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
         tx.record(&call.cause, Event::RevokedAll {});
+        self.end_elsewhere(&mut tx, None, Reason::RevokeAll).await?;
         let mut after = SessionId(uuid::Uuid::nil());
         loop {
             let sessions = tx.list_all_unended_sessions(after, BATCH).await?;

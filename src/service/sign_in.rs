@@ -150,6 +150,7 @@ impl Core {
         for session in &out_of_time {
             self.end(tx, session, Reason::Expired, cause, None).await?;
         }
+        let before = self.check_foreign(tx, newcomer.foreign.as_ref()).await?;
         let seats: Vec<_> = live.iter().map(Session::as_live).collect();
         let evicted = match admit(&policy, &seats, &newcomer.device) {
             Admission::Enter => Vec::new(),
@@ -170,6 +171,8 @@ impl Core {
             self.end(tx, session, Reason::Superseded, cause, Some(&label))
                 .await?;
         }
+        // What the newcomer itself replaced is no end of its sign-in.
+        before.restore(tx).await?;
         self.start_for(tx, user, newcomer, &policy, cause)
             .await
             .map(Entry::In)
@@ -201,6 +204,10 @@ impl Core {
         };
         tx.put_device(user, &newcomer.device, now).await?;
         tx.insert_session(&session).await?;
+        let foreign = newcomer.foreign.as_ref();
+        if let Some(foreign) = foreign {
+            tx.insert_foreign_session(session.id, foreign).await?;
+        }
         tx.record(
             cause,
             Event::SessionStarted {
@@ -208,13 +215,14 @@ impl Core {
                 user_id: user,
                 device_id: newcomer.device.id,
                 device: newcomer.device.label(),
+                issuer: foreign.map(|foreign| foreign.identity.issuer.clone()),
             },
         );
         Ok(session.id)
     }
 
     /// Turns what the door answered into what the newcomer hears.
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         mut tx: Tx,
         user: UserId,
@@ -310,12 +318,14 @@ impl Core {
     }
 }
 
-fn newcomer(device: Device, remember_me: bool, origin: &Origin) -> Newcomer {
+/// Who comes to the door, by a password.
+pub(super) fn newcomer(device: Device, remember_me: bool, origin: &Origin) -> Newcomer {
     Newcomer {
         device,
         remember_me,
         address: origin.address.map(|address| address.to_string()),
         user_agent: origin.user_agent.clone(),
+        foreign: None,
     }
 }
 

@@ -10,6 +10,8 @@ use crate::domain::access::{Cause, InitiatingEntity};
 const BATCH: u32 = 500;
 /// How long the answer to an `Idempotency-Key` is kept.
 const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
+/// How long the end of a sign-in elsewhere is remembered: longer than providers let one go on unused.
+const FOREIGN_ENDS_KEPT: Duration = Duration::from_hours(400 * 24);
 
 impl Core {
     /// Ends sessions whose time is over. Answers whether there may be more.
@@ -46,6 +48,8 @@ impl Core {
         tx.forget_takeovers(now).await?;
         tx.forget_sessions(now, BATCH).await?;
         tx.forget_signing_keys(now).await?;
+        tx.forget_foreign_ends(now.minus(FOREIGN_ENDS_KEPT), BATCH)
+            .await?;
         tx.forget_idempotency_keys(now.minus(IDEMPOTENCY_KEPT))
             .await?;
         self.commit(tx).await?;

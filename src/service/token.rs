@@ -59,6 +59,7 @@ impl Core {
             .await?
             .pop()
             .ok_or(Error::RefreshTokenInvalid)?;
+        let signed_in_at = tx.find_signed_in_at(id).await?;
         drop(tx);
         Step::RightsRead.reached();
         let expires_at = now
@@ -74,7 +75,7 @@ impl Core {
             jti: self.entropy.uuid(now),
             sid: session.id,
             device_id: session.device.id,
-            auth_time: session.created_at.as_seconds(),
+            auth_time: signed_in_at.unwrap_or(session.created_at.as_seconds()),
             groups: standing.groups.iter().cloned().collect(),
             permissions: standing.permissions.iter().cloned().collect(),
             as_of: standing.as_of,

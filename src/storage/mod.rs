@@ -6,6 +6,7 @@
 mod devices;
 mod groups;
 mod idempotency;
+mod identities;
 mod keys;
 mod log;
 mod memberships;
@@ -21,6 +22,7 @@ mod users;
 
 pub use devices::DeviceRow;
 pub use idempotency::IdempotencyRow;
+pub use identities::{ForeignEnd, IdentityRow};
 pub use keys::{ApiKeyRow, SigningKeyRow};
 pub use log::EventFilter;
 pub use sessions::{RefreshState, SessionFilter};

@@ -9,6 +9,7 @@ use super::tx::{Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::device::Device;
 use crate::domain::id::{SessionId, TakeoverRequestId, UserId};
+use crate::domain::issuer::ForeignSession;
 use crate::domain::secret::BearerHash;
 
 /// Who waits, as proven by the sign-in that brought the token.
@@ -22,6 +23,9 @@ pub struct Newcomer {
     pub address: Option<String>,
     /// With which program.
     pub user_agent: Option<String>,
+    /// By which sign-in elsewhere; none where it was a password's.
+    #[serde(default)]
+    pub foreign: Option<ForeignSession>,
 }
 
 /// What the token is for.

@@ -25,6 +25,14 @@ mod hostile;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
+mod issuer_ends;
+#[cfg(test)]
+mod issuer_keys;
+#[cfg(test)]
+mod issuer_presets;
+#[cfg(test)]
+mod issuers;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod oauth;

@@ -1,11 +1,11 @@
 //! `[[sinks]]`: a list of tables in the file, or the same list as TOML in the variable. Each table is read
 //! by what every sink has, and by what its kind has. It may not know how sinks work.
 
-mod secrets;
+pub(super) mod secrets;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod values;
+pub(super) mod values;
 
 use std::collections::BTreeSet;
 
@@ -110,7 +110,7 @@ impl Value for Vec<Sink> {
 /// Takes the sinks out of what was given; where they are no list of tables, they stay to be refused.
 pub(super) fn take(given: &mut Collected, variables: &Variables) -> (Vec<Sink>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let Some(tables) = given.get(SINKS).and_then(tables_of) else {
+    let Some(tables) = given.get(SINKS).and_then(|it| tables_of(SINKS, it)) else {
         return (Vec::new(), problems);
     };
     given.remove(SINKS);
@@ -140,11 +140,11 @@ pub(super) fn take(given: &mut Collected, variables: &Variables) -> (Vec<Sink>, 
 }
 
 /// The tables, from the file or from the variable's text.
-fn tables_of(given: &Given) -> Option<Vec<Collected>> {
+pub(super) fn tables_of(list: &str, given: &Given) -> Option<Vec<Collected>> {
     match (given.place, given.text()) {
         (Place::Environment, Some(text)) => {
-            let mut values = file_values(&format!("{SINKS} = {text}")).ok()?;
-            values.remove(SINKS)?.tables().map(<[_]>::to_vec)
+            let mut values = file_values(&format!("{list} = {text}")).ok()?;
+            values.remove(list)?.tables().map(<[_]>::to_vec)
         }
         _ => given.tables().map(<[_]>::to_vec),
     }
@@ -230,6 +230,6 @@ fn webhook(table: &mut Collected, variables: &Variables, problems: &mut Vec<Prob
     (SinkTarget::Webhook(webhook, secrets), WEBHOOK)
 }
 
-fn missing(setting: &Setting) -> Problem {
+pub(super) fn missing(setting: &Setting) -> Problem {
     Problem::contradiction(setting.name, &format!("is missing: {}", setting.kind))
 }

@@ -16,7 +16,7 @@ use crate::domain::secret::SharedSecret;
 const SECRET_BYTES_MAX: u64 = 16 * 1024;
 
 /// A secret from its file or its variable; neither its text nor where it was looked for is told.
-pub(super) fn secret(
+pub(in crate::config) fn secret(
     what: &str,
     file: Option<&Path>,
     variable: Option<&VariableName>,
@@ -31,7 +31,7 @@ pub(super) fn secret(
             return None;
         }
         (Some(file), None) => {
-            let found = read_secret(file);
+            let found = read_bounded(file, SECRET_BYTES_MAX);
             let found = found.map_err(|error| format!("names a file that can't be used: {error}"));
             (format!("{what}_file"), found)
         }
@@ -54,15 +54,16 @@ pub(super) fn secret(
     }
 }
 
-fn read_secret(path: &Path) -> io::Result<String> {
+/// A file that is not larger than this.
+pub(in crate::config) fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<String> {
     let mut text = String::new();
     let read = File::open(path)?
-        .take(SECRET_BYTES_MAX + 1)
+        .take(bytes_max + 1)
         .read_to_string(&mut text)?;
-    if u64::try_from(read).is_ok_and(|read| read <= SECRET_BYTES_MAX) {
+    if u64::try_from(read).is_ok_and(|read| read <= bytes_max) {
         Ok(text)
     } else {
-        Err(io::Error::other("it is too large for a secret"))
+        Err(io::Error::other("it is too large for what it is to hold"))
     }
 }
 

@@ -55,7 +55,8 @@ choice! {
 }
 
 impl SinkName {
-    pub(super) const FORM: &'static str = "a text of 1 to 64 letters, digits and the marks - and _";
+    pub(in crate::config) const FORM: &'static str =
+        "a text of 1 to 64 letters, digits and the marks - and _";
 
     pub(super) fn of(text: &str) -> Self {
         Self(text.to_owned())
@@ -103,7 +104,7 @@ impl Value for EventPatterns {
 }
 
 impl SinkUrl {
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::config) fn of(text: &str) -> Self {
         Self(text.to_owned())
     }
 
@@ -169,7 +170,7 @@ impl Value for Brokers {
 }
 
 impl VariableName {
-    pub(super) const FORM: &'static str = "the name of an environment variable";
+    pub(in crate::config) const FORM: &'static str = "the name of an environment variable";
 
     /// The name.
     pub fn as_str(&self) -> &str {

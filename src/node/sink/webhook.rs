@@ -1,11 +1,8 @@
 //! A webhook by the Standard Webhooks specification: each event one signed POST, the next when it was
 //! taken. It may not know what the receiver does with it.
 //!
-//! Unless allowed, nothing but the public network is connected to. The addresses that a name stands for
-//! are judged where they are handed to the connection, so a name that changes its mind gains nothing; no
-//! proxy and no redirect leads elsewhere.
+//! What it connects to is [`crate::node::outbound`]'s to judge.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,23 +11,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
 use serde::Serialize;
 
 use super::target::{Batch, Failure, Item, Target};
 use crate::domain::audit::EventRecord;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
-use crate::domain::network::is_public;
 use crate::domain::secret::SharedSecret;
 use crate::node::Node;
+use crate::node::outbound::{self, Outbound};
 
 /// As much of an answer is read as lets the connection be used again.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// How we call ourselves.
-const USER_AGENT: &str = concat!("Sessionwire/", env!("CARGO_PKG_VERSION"));
 
 /// What a webhook can be told.
 #[derive(Clone, Debug)]
@@ -47,10 +40,9 @@ pub struct WebhookSettings {
 
 /// A receiver.
 pub(super) struct Webhook {
-    http: Client,
+    outbound: Outbound,
     url: Url,
     keys: Vec<hmac::Key>,
-    allow_private: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,35 +58,19 @@ struct Body<'a> {
 impl Webhook {
     /// Connects at the first write.
     pub(super) fn open(settings: &WebhookSettings, node: &Node) -> Result<Self, Error> {
-        let resolver = PublicOnly {
-            allow_private: settings.allow_private,
-        };
-        let http = Client::builder()
-            .user_agent(USER_AGENT)
-            .dns_resolver(resolver)
-            .no_proxy()
-            .redirect(Policy::none())
-            .timeout(settings.timeout)
-            .pool_max_idle_per_host(1)
-            .build()
-            .map_err(Error::internal)?;
         let keys = settings.secrets.iter();
         Ok(Self {
-            http,
+            outbound: Outbound::new(settings.allow_private, settings.timeout)?,
             url: settings.url.parse().map_err(Error::internal)?,
             keys: keys
                 .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
                 .collect(),
-            allow_private: settings.allow_private,
             clock: Arc::clone(&node.inner.clock),
         })
     }
 
     async fn post(&self, item: &Item) -> Result<(), Failure> {
-        // A number in the address is no name, so no resolver sees it.
-        if !self.allow_private && address_in(&self.url).is_some_and(|it| !is_public(it)) {
-            return Err(Failure::again(NOT_PUBLIC));
-        }
+        let http = self.outbound.to(&self.url).map_err(Failure::again)?;
         let record = &item.record;
         let body = serde_json::to_string(&Body {
             kind: record.kind,
@@ -103,8 +79,7 @@ impl Webhook {
         })?;
         let id = format!("evt_{}_{}", record.seq, record.at.as_millis());
         let timestamp = self.clock.now().as_seconds();
-        let request = self
-            .http
+        let request = http
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-signature", self.signatures(&id, timestamp, &body))
@@ -113,7 +88,7 @@ impl Webhook {
             .body(body);
         match request.send().await {
             Ok(answer) => judge(answer).await,
-            Err(error) => Err(Failure::again(explain(error))),
+            Err(error) => Err(Failure::again(outbound::explain(error))),
         }
     }
 
@@ -172,49 +147,5 @@ async fn finish(mut answer: Response) {
         if read > ANSWER_BYTES_MAX {
             return;
         }
-    }
-}
-
-/// What went wrong, down to the cause, without the address: it may hold a secret.
-fn explain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
-}
-
-const NOT_PUBLIC: &str =
-    "the address is not of the public network; the setting `addresses` allows it";
-
-fn address_in(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    host.trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse()
-        .ok()
-}
-
-/// Resolves names to addresses that may be connected to.
-struct PublicOnly {
-    allow_private: bool,
-}
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let found: Vec<SocketAddr> = found
-                .filter(|address| allow_private || is_public(address.ip()))
-                .collect();
-            if found.is_empty() {
-                return Err(NOT_PUBLIC.into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
     }
 }

@@ -20,6 +20,7 @@ mod fixture;
 mod groups;
 mod health;
 mod idempotency;
+mod identities;
 mod me;
 mod members;
 mod notices;
@@ -34,6 +35,7 @@ mod router;
 mod schema;
 mod sessions;
 mod sign_in;
+mod sign_in_token;
 mod signing_keys;
 mod sinks;
 mod specification;
@@ -46,6 +48,7 @@ use std::time::Duration;
 
 use crate::domain::clock::{Clock, Entropy};
 use crate::node::Node;
+use crate::node::issuer::Issuers;
 use crate::node::sink::Sinks;
 use crate::service::Core;
 use crate::transport::origin::AllowedOrigins;
@@ -65,6 +68,8 @@ pub struct RestState {
     pub node: Node,
     /// The readers of the log that write elsewhere.
     pub sinks: Sinks,
+    /// Who vouches for people besides.
+    pub issuers: Issuers,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for request ids.

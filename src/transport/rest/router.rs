@@ -23,9 +23,9 @@ use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, once};
 use super::problem::Problem;
 use super::stream::LAST_EVENT_ID;
 use super::{
-    api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health, me,
-    members, notices, oauth, policies, presence, revoke_all, sessions, sign_in, signing_keys,
-    sinks, users, verify,
+    api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health,
+    identities, me, members, notices, oauth, policies, presence, revoke_all, sessions, sign_in,
+    sign_in_token, signing_keys, sinks, users, verify,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -87,9 +87,11 @@ pub(super) enum Answers {
 /// All calls, by whom they are for and how they answer.
 pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 8] {
     let anyone = sign_in::routes()
+        .merge(sign_in_token::routes())
         .merge(signing_keys::public_routes())
         .merge(oauth::public_routes());
     let administrators = users::routes()
+        .merge(identities::routes())
         .merge(group_routes::routes())
         .merge(members::routes())
         .merge(sessions::routes())

@@ -220,7 +220,7 @@ async fn sign_in(
 }
 
 /// Whoever lost the seat is refused by the time the newcomer has it.
-async fn settled(rest: &RestState, answer: SignInAnswer) -> SignInAnswer {
+pub(super) async fn settled(rest: &RestState, answer: SignInAnswer) -> SignInAnswer {
     if let SignInAnswer::SignedIn(signed_in) = &answer {
         rest.node
             .settle(signed_in.session.fence, Duration::ZERO)

@@ -2,6 +2,7 @@
 
 mod clock;
 mod engine;
+mod issuer;
 mod process;
 mod program;
 mod proxy;
@@ -13,6 +14,7 @@ mod stream;
 
 pub(crate) use clock::TestClock;
 pub(crate) use engine::{asking, event, refusal};
+pub(crate) use issuer::{IssuerKey, Provider, Way};
 pub(crate) use process::{Process, free_port, until_open};
 pub(crate) use program::{PROGRAM, Program, program_key};
 pub(crate) use proxy::Proxy;

@@ -1,0 +1,74 @@
+//! Wires the issuers: what the configuration says of them.
+
+use std::sync::Arc;
+
+use super::AppError;
+use crate::config::{Addresses, Config, ForeignIssuer, GroupsFrom, SinkUrl, Strangers};
+use crate::domain::clock::Clock;
+use crate::domain::issuer::{ClaimName, IssuerRules};
+use crate::node::issuer::{IssuerSpec, Issuers, KeyAddress, Published};
+
+/// Starts fetching the keys of those that are configured.
+pub(super) fn start(config: &Config, clock: &Arc<dyn Clock>) -> Result<Issuers, AppError> {
+    let specs = config.issuers.iter().map(spec).collect();
+    Ok(Issuers::start(specs, clock)?)
+}
+
+fn spec(issuer: &ForeignIssuer) -> IssuerSpec {
+    let settings = &issuer.settings;
+    let algorithms = settings.algorithms.as_ref();
+    IssuerSpec {
+        rules: rules(issuer),
+        algorithms: algorithms.map(|it| it.0.clone()).unwrap_or_default(),
+        published: published(issuer),
+        secret: issuer.secret.clone(),
+        allow_private: settings.addresses == Addresses::Any,
+        timeout: settings.timeout,
+        refresh: settings.refresh,
+    }
+}
+
+fn rules(issuer: &ForeignIssuer) -> IssuerRules {
+    let settings = &issuer.settings;
+    let claim = |name: &Option<String>| ClaimName::new(name.clone().unwrap_or_default());
+    let required = settings.required_claims.iter().flat_map(|it| &it.0);
+    let groups_claim = match settings.groups {
+        GroupsFrom::Here => None,
+        GroupsFrom::Claims => settings.groups_claim.as_ref(),
+    };
+    IssuerRules {
+        name: settings.name.as_str().to_owned(),
+        issuer: settings.issuer.clone().unwrap_or_default(),
+        audiences: settings.audiences.0.clone(),
+        audience: claim(&settings.audience_claim),
+        required: required
+            .map(|(name, value)| (ClaimName::new(name), value.clone()))
+            .collect(),
+        subject: claim(&settings.subject_claim),
+        session: settings.session_claim.as_ref().map(ClaimName::new),
+        auth_time: claim(&settings.auth_time_claim),
+        display_name: claim(&settings.display_name_claim),
+        groups: groups_claim.map(ClaimName::new),
+        creates_users: settings.strangers == Strangers::Create,
+        leeway: settings.leeway,
+    }
+}
+
+/// Where its keys are. With a secret there are none, unless somebody wrote where.
+fn published(issuer: &ForeignIssuer) -> Option<Published> {
+    let settings = &issuer.settings;
+    if let Some(jwks) = &issuer.jwks {
+        return Some(Published::Here(jwks.clone()));
+    }
+    let url = settings.jwks_url.as_ref().map(SinkUrl::expose);
+    let address = match (url, &issuer.secret) {
+        (Some(url), _) => KeyAddress::Direct {
+            url: url.to_owned(),
+        },
+        (None, None) => KeyAddress::Discovered {
+            issuer: settings.issuer.clone().unwrap_or_default(),
+        },
+        (None, Some(_)) => return None,
+    };
+    Some(Published::At(address))
+}

@@ -1,0 +1,236 @@
+//! People whom another issuer vouches for: a proof becomes a user here, and then a session by the same
+//! policies as a password. It may not know tokens: a proof is what a genuine one says.
+
+use super::sign_in::{Door, by_user, newcomer};
+use super::{Call, Core, Done, Origin, Result, SignInAnswer};
+use crate::domain::Reason;
+use crate::domain::access::Cause;
+use crate::domain::device::Device;
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::id::UserId;
+use crate::domain::issuer::{ForeignSession, Identity, Proof};
+use crate::domain::permission;
+use crate::domain::user::{User, UserStatus, check_username};
+use crate::storage::{ForeignEnd, IdentityRow, Tx};
+
+/// The most identities of one user.
+const IDENTITIES_MAX: u32 = 100;
+
+/// How a sign-in at an issuer stood before somebody came in by it.
+pub(super) struct Before<'a>(Option<(&'a ForeignSession, Option<ForeignEnd>)>);
+
+impl Before<'_> {
+    /// Makes it stand so again.
+    pub(super) async fn restore(self, tx: &mut Tx) -> Result<()> {
+        if let Some((foreign, end)) = self.0 {
+            tx.set_foreign_end(&foreign.identity, Some(&foreign.key), end)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Signs in whom another issuer vouches for.
+    pub async fn sign_in_by_proof(
+        &self,
+        proof: Proof,
+        device: Device,
+        remember_me: bool,
+        origin: &Origin,
+    ) -> Result<SignInAnswer> {
+        device.check()?;
+        let mut tx = self.begin().await?;
+        let known = tx.find_identity(&proof.session.identity).await?;
+        let row = match known {
+            Some(row) => row,
+            None if proof.creates_users => self.welcome_stranger(&mut tx, &proof, origin).await?,
+            None => {
+                return Err(Error::Forbidden(
+                    "nobody here has this identity; an administrator can link it to a user",
+                ));
+            }
+        };
+        let found = tx.lock_user(row.user_id).await?;
+        let user = found.ok_or(Error::InvalidCredentials)?;
+        if user.status == UserStatus::Suspended {
+            return Err(Error::UserSuspended);
+        }
+        let cause = by_user(user.id, origin);
+        let before = self.check_foreign(&mut tx, Some(&proof.session)).await?;
+        self.take_groups(&mut tx, row, &proof, &cause).await?;
+        before.restore(&mut tx).await?;
+        let mut newcomer = newcomer(device, remember_me, origin);
+        newcomer.foreign = Some(proof.session);
+        let entry = self
+            .enter(&mut tx, user.id, &newcomer, Door::Policy, &cause)
+            .await?;
+        self.answer(tx, user.id, newcomer, entry, &cause).await
+    }
+
+    /// What ended here stays so, although it goes on at its issuer: only a later sign-in is let in.
+    pub(super) async fn check_foreign<'a>(
+        &self,
+        tx: &mut Tx,
+        foreign: Option<&'a ForeignSession>,
+    ) -> Result<Before<'a>> {
+        let Some(foreign) = foreign else {
+            return Ok(Before(None));
+        };
+        let of_all = tx.find_foreign_end(&foreign.identity, None).await?;
+        let key = Some(&foreign.key);
+        let of_one = tx.find_foreign_end(&foreign.identity, key).await?;
+        for end in [of_one, of_all].into_iter().flatten() {
+            if !foreign.is_later_than(end.ended_at) {
+                return Err(Error::SessionEnded(end.reason));
+            }
+        }
+        Ok(Before(Some((foreign, of_one))))
+    }
+
+    /// Makes a user of somebody who was never here.
+    async fn welcome_stranger(
+        &self,
+        tx: &mut Tx,
+        proof: &Proof,
+        origin: &Origin,
+    ) -> Result<IdentityRow> {
+        let now = self.clock.now();
+        let id = UserId(self.entropy.uuid(now));
+        let identity = &proof.session.identity;
+        let mut username = format!("{}:{}", proof.issuer_name, identity.subject);
+        if check_username(&username).is_err() || tx.find_user_by_name(&username).await?.is_some() {
+            username = format!("{}:{id}", proof.issuer_name);
+        }
+        let display_name = proof.display_name.clone();
+        let user = User {
+            id,
+            display_name: display_name.unwrap_or_else(|| username.clone()),
+            username: username.clone(),
+            external_id: None,
+            status: UserStatus::Active,
+            created_at: now,
+        };
+        tx.insert_user(&user, None).await?;
+        let cause = by_user(id, origin);
+        let user_id = id;
+        tx.record(&cause, Event::UserCreated { user_id, username });
+        self.link(tx, identity.clone(), id, &cause).await?;
+        Ok(IdentityRow {
+            user_id: id,
+            claims_at: 0,
+        })
+    }
+
+    async fn link(
+        &self,
+        tx: &mut Tx,
+        identity: Identity,
+        user_id: UserId,
+        cause: &Cause,
+    ) -> Result<()> {
+        tx.insert_identity(&identity, user_id, self.clock.now())
+            .await?;
+        tx.record(cause, Event::IdentityLinked { user_id, identity });
+        Ok(())
+    }
+
+    /// Puts the user into the groups that the issuer says, and out of others. Groups that are not here are
+    /// not made, an older token takes nothing back, and who may administer is decided here alone.
+    async fn take_groups(
+        &self,
+        tx: &mut Tx,
+        row: IdentityRow,
+        proof: &Proof,
+        cause: &Cause,
+    ) -> Result<()> {
+        let Some(names) = proof
+            .groups
+            .as_ref()
+            .filter(|_| proof.issued_at >= row.claims_at)
+        else {
+            return Ok(());
+        };
+        for (id, name) in tx.list_groups_of(row.user_id).await? {
+            let administers = match tx.find_group(id).await? {
+                Some(group) => group.permissions.contains(permission::ADMIN),
+                None => true,
+            };
+            if !administers && !names.contains(&name) {
+                self.take_out(tx, id, &name, &[row.user_id], cause).await?;
+            }
+        }
+        for name in names {
+            if let Some(group) = tx.find_group_by_name(name).await?
+                && !group.permissions.contains(permission::ADMIN)
+            {
+                self.put_in(tx, group.id, name, &[row.user_id], cause)
+                    .await?;
+            }
+        }
+        let identity = &proof.session.identity;
+        tx.update_claims_at(identity, proof.issued_at).await?;
+        Ok(())
+    }
+
+    /// Who a user is for other issuers.
+    pub async fn list_identities(&self, user: UserId) -> Result<Vec<Identity>> {
+        let mut tx = self.read().await?;
+        tx.find_user(user).await?.ok_or(Error::NotFound("user"))?;
+        Ok(tx.list_identities(user, IDENTITIES_MAX).await?)
+    }
+
+    /// A user is somebody for another issuer.
+    pub async fn link_identity(
+        &self,
+        call: &Call,
+        user: UserId,
+        identity: Identity,
+    ) -> Result<Done<()>> {
+        let mut tx = self.begin().await?;
+        tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
+        match tx.find_identity(&identity).await? {
+            Some(row) if row.user_id == user => {}
+            Some(_) => return Err(Error::AlreadyExists("identity")),
+            None => {
+                let linked = tx.list_identities(user, IDENTITIES_MAX).await?;
+                if u32::try_from(linked.len()).is_ok_and(|count| count >= IDENTITIES_MAX) {
+                    return Err(Error::validation(format!(
+                        "a user may have at most {IDENTITIES_MAX} identities"
+                    )));
+                }
+                self.link(&mut tx, identity, user, &call.cause).await?;
+            }
+        }
+        self.conclude(call, tx, ()).await
+    }
+
+    /// A user is that no more; the sessions that came of it end.
+    pub async fn unlink_identity(
+        &self,
+        call: &Call,
+        user: UserId,
+        identity: Identity,
+    ) -> Result<Done<()>> {
+        let mut tx = self.begin().await?;
+        tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
+        let known = tx.find_identity(&identity).await?;
+        if known.is_some_and(|row| row.user_id == user) {
+            for id in tx.list_sessions_of_identity(&identity).await? {
+                if let Some(session) = tx.find_session(id).await? {
+                    let reason = Reason::RevokedByAdmin;
+                    self.end(&mut tx, &session, reason, &call.cause, None)
+                        .await?;
+                }
+            }
+            tx.remove_identity(&identity).await?;
+            let event = Event::IdentityUnlinked {
+                user_id: user,
+                identity,
+            };
+            tx.record(&call.cause, event);
+        }
+        self.conclude(call, tx, ()).await
+    }
+}

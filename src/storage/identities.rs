@@ -1,0 +1,261 @@
+//! Tables `identities`, `foreign_sessions` and `foreign_ends`: people and their sign-ins at other issuers.
+
+use uuid::Uuid;
+
+use super::Result;
+use super::row::corrupt;
+use super::tx::{Tx, on_either};
+use crate::domain::Reason;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::issuer::{ForeignSession, Identity, SessionKey};
+
+/// An identity and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdentityRow {
+    /// Whose.
+    pub user_id: UserId,
+    /// When the newest token was issued of which groups were taken, in whole seconds.
+    pub claims_at: i64,
+}
+
+/// What ended here and goes on at its issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignEnd {
+    /// When it ended here.
+    pub ended_at: Timestamp,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Tx {
+    /// Whose identity this is.
+    pub async fn find_identity(&mut self, identity: &Identity) -> Result<Option<IdentityRow>> {
+        const SQL: &str =
+            "SELECT user_id, claims_at FROM identities WHERE issuer = $1 AND subject = $2";
+        let row: Option<(Uuid, i64)> = on_either!(self, |c| {
+            sqlx::query_as(SQL)
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .fetch_optional(c)
+                .await
+        })?;
+        Ok(row.map(|(user_id, claims_at)| IdentityRow {
+            user_id: UserId(user_id),
+            claims_at,
+        }))
+    }
+
+    /// The identities of a user, in order, at most so many.
+    pub async fn list_identities(&mut self, user: UserId, limit: u32) -> Result<Vec<Identity>> {
+        const SQL: &str = "SELECT issuer, subject FROM identities WHERE user_id = $1 \
+             ORDER BY issuer, subject LIMIT $2";
+        let rows: Vec<(String, String)> = on_either!(self, |c| {
+            sqlx::query_as(SQL)
+                .bind(user.0)
+                .bind(i64::from(limit))
+                .fetch_all(c)
+                .await
+        })?;
+        let identity = |(issuer, subject)| Identity { issuer, subject };
+        Ok(rows.into_iter().map(identity).collect())
+    }
+
+    /// Links an identity to a user. It may be somebody's already.
+    pub async fn insert_identity(
+        &mut self,
+        identity: &Identity,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<()> {
+        const SQL: &str = "INSERT INTO identities (issuer, subject, user_id, linked_at, claims_at) \
+             VALUES ($1, $2, $3, $4, 0)";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .bind(user.0)
+                .bind(now.as_millis())
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Notes of which token groups were taken.
+    pub async fn update_claims_at(&mut self, identity: &Identity, claims_at: i64) -> Result<()> {
+        const SQL: &str = "UPDATE identities SET claims_at = $3 WHERE issuer = $1 AND subject = $2";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .bind(claims_at)
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Unlinks an identity.
+    pub async fn remove_identity(&mut self, identity: &Identity) -> Result<()> {
+        const SQL: &str = "DELETE FROM identities WHERE issuer = $1 AND subject = $2";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Notes of which sign-in a session came.
+    pub async fn insert_foreign_session(
+        &mut self,
+        id: SessionId,
+        foreign: &ForeignSession,
+    ) -> Result<()> {
+        const SQL: &str = "INSERT INTO foreign_sessions (session_id, issuer, subject, session_key, \
+             signed_in_at) VALUES ($1, $2, $3, $4, $5)";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(id.0)
+                .bind(&foreign.identity.issuer)
+                .bind(&foreign.identity.subject)
+                .bind(foreign.key.as_str())
+                .bind(foreign.signed_in_at)
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// When the person proved who they are, in whole seconds, where a session came of a sign-in elsewhere.
+    pub async fn find_signed_in_at(&mut self, id: SessionId) -> Result<Option<i64>> {
+        const SQL: &str = "SELECT signed_in_at FROM foreign_sessions WHERE session_id = $1";
+        Ok(on_either!(self, |c| {
+            sqlx::query_scalar(SQL).bind(id.0).fetch_optional(c).await
+        })?)
+    }
+
+    /// Sessions that came of this identity and have not been ended, in order of id.
+    pub async fn list_sessions_of_identity(
+        &mut self,
+        identity: &Identity,
+    ) -> Result<Vec<SessionId>> {
+        const SQL: &str = "SELECT f.session_id FROM foreign_sessions f \
+             JOIN sessions s ON s.id = f.session_id \
+             WHERE f.issuer = $1 AND f.subject = $2 AND s.ended_at IS NULL ORDER BY f.session_id";
+        let ids: Vec<Uuid> = on_either!(self, |c| {
+            sqlx::query_scalar(SQL)
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .fetch_all(c)
+                .await
+        })?;
+        Ok(ids.into_iter().map(SessionId).collect())
+    }
+
+    /// The sign-in that a session came of goes on at its issuer, and is over here.
+    pub async fn end_foreign_of(&mut self, id: SessionId, end: ForeignEnd) -> Result<()> {
+        const SQL: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
+             SELECT issuer, subject, session_key, $2, $3 FROM foreign_sessions WHERE session_id = $1 \
+             ON CONFLICT (issuer, subject, session_key) \
+             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(id.0)
+                .bind(end.ended_at.as_millis())
+                .bind(end.reason.as_str())
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Every sign-in elsewhere is over here: of a user, or of everybody.
+    pub async fn end_identities_of(&mut self, user: Option<UserId>, end: ForeignEnd) -> Result<()> {
+        const SQL: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
+             SELECT issuer, subject, '', $2, $3 FROM identities WHERE $1 IS NULL OR user_id = $1 \
+             ON CONFLICT (issuer, subject, session_key) \
+             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(user.map(|user| user.0))
+                .bind(end.ended_at.as_millis())
+                .bind(end.reason.as_str())
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// How a session at an issuer, or without a key the whole identity, ended here, or that it did not.
+    pub async fn set_foreign_end(
+        &mut self,
+        identity: &Identity,
+        key: Option<&SessionKey>,
+        end: Option<ForeignEnd>,
+    ) -> Result<()> {
+        const PUT: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (issuer, subject, session_key) \
+             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason";
+        const REMOVE: &str = "DELETE FROM foreign_ends \
+             WHERE issuer = $1 AND subject = $2 AND session_key = $3";
+        on_either!(self, |c| {
+            let query = sqlx::query(if end.is_some() { PUT } else { REMOVE });
+            let query = query
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .bind(key.map_or("", SessionKey::as_str));
+            let query = match end {
+                Some(end) => query
+                    .bind(end.ended_at.as_millis())
+                    .bind(end.reason.as_str()),
+                None => query,
+            };
+            query.execute(c).await
+        })?;
+        Ok(())
+    }
+
+    /// How a session at an issuer, or without a key the whole identity, ended here.
+    pub async fn find_foreign_end(
+        &mut self,
+        identity: &Identity,
+        key: Option<&SessionKey>,
+    ) -> Result<Option<ForeignEnd>> {
+        const SQL: &str = "SELECT ended_at, reason FROM foreign_ends \
+             WHERE issuer = $1 AND subject = $2 AND session_key = $3";
+        let row: Option<(i64, String)> = on_either!(self, |c| {
+            sqlx::query_as(SQL)
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .bind(key.map_or("", SessionKey::as_str))
+                .fetch_optional(c)
+                .await
+        })?;
+        let end = |(ended_at, reason): (i64, String)| {
+            Ok(ForeignEnd {
+                ended_at: Timestamp::from_millis(ended_at),
+                reason: reason.parse().map_err(|_| corrupt("foreign_ends"))?,
+            })
+        };
+        row.map(end).transpose()
+    }
+
+    /// Forgets ends of sign-ins that no issuer keeps alive for so long.
+    pub async fn forget_foreign_ends(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
+        const SQL: &str = "DELETE FROM foreign_ends \
+             WHERE (issuer, subject, session_key) IN (SELECT issuer, subject, session_key \
+             FROM foreign_ends WHERE ended_at < $1 LIMIT $2)";
+        let done = on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(before.as_millis())
+                .bind(i64::from(limit))
+                .execute(c)
+                .await
+        })?;
+        Ok(done.rows_affected())
+    }
+}
