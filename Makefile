@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest javascript guards examples socketio oauth browser unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest javascript guards examples socketio oauth provider browser unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -77,6 +77,11 @@ oauth: program ## Try the standard endpoints with the OAuth clients of others, i
 	npm ci --prefix tests/oauth --no-audit --no-fund
 	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/oauth
 	SERVER_PROGRAM="$(PROGRAM)" tests/oauth/python/test.sh
+
+.PHONY: provider
+provider: program ## Try sign-in and sign-out with a real identity provider
+	npm ci --prefix tests/provider --no-audit --no-fund
+	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/provider
 
 .PHONY: browser
 browser: program ## Check the types of the pages and try them in Chromium

@@ -1,17 +1,12 @@
 //! Wires the issuers: what the configuration says of them.
 
-use std::sync::Arc;
-
-use super::AppError;
 use crate::config::{Addresses, Config, ForeignIssuer, GroupsFrom, SinkUrl, Strangers};
-use crate::domain::clock::Clock;
 use crate::domain::issuer::{ClaimName, IssuerRules};
-use crate::node::issuer::{IssuerSpec, Issuers, KeyAddress, Published};
+use crate::node::issuer::{IssuerSpec, KeyAddress, Published};
 
-/// Starts fetching the keys of those that are configured.
-pub(super) fn start(config: &Config, clock: &Arc<dyn Clock>) -> Result<Issuers, AppError> {
-    let specs = config.issuers.iter().map(spec).collect();
-    Ok(Issuers::start(specs, clock)?)
+/// Those that are configured.
+pub(super) fn specs(config: &Config) -> Vec<IssuerSpec> {
+    config.issuers.iter().map(spec).collect()
 }
 
 fn spec(issuer: &ForeignIssuer) -> IssuerSpec {
@@ -41,6 +36,7 @@ fn rules(issuer: &ForeignIssuer) -> IssuerRules {
         issuer: settings.issuer.clone().unwrap_or_default(),
         audiences: settings.audiences.0.clone(),
         audience: claim(&settings.audience_claim),
+        logout_audiences: settings.logout_audiences.0.clone(),
         required: required
             .map(|(name, value)| (ClaimName::new(name), value.clone()))
             .collect(),

@@ -26,6 +26,7 @@ use crate::config::{self, Config, Database, TokenAlgorithm};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{SessionId, UserId};
+use crate::node::issuer::{IssuerSpec, Issuers};
 use crate::node::sink::{SinkSpec, Sinks};
 use crate::node::{Node, NodeSettings};
 use crate::service::{
@@ -108,6 +109,7 @@ pub struct App {
     pub node: Node,
     store: Store,
     sinks: Vec<SinkSpec>,
+    issuers: Vec<IssuerSpec>,
     rest: RestState,
     sockets: SocketState,
     entropy: Arc<dyn Entropy>,
@@ -152,7 +154,7 @@ impl App {
             settings: core_settings(config, issuer),
         })
         .await?;
-        let rest = rest_state(config, &core, &node, &world)?;
+        let rest = rest_state(config, &core, &node, &world);
         let sockets = socket_state(config, &core, &node);
         let tasks = vec![
             tokio::spawn(keep_sweeping(core.clone(), config.sweep_interval)),
@@ -163,6 +165,7 @@ impl App {
             node,
             store,
             sinks: sinks::specs(config),
+            issuers: issuers::specs(config),
             rest,
             sockets,
             entropy: world.entropy,
@@ -200,6 +203,7 @@ impl App {
         let specs = std::mem::take(&mut self.sinks);
         let sinks = sinks::start(specs, &self.core, &self.node, &self.store).await?;
         self.rest.sinks = sinks.clone();
+        self.rest.issuers = Issuers::start(self.issuers, &self.rest.clock)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let others = websocket::routes(self.sockets.clone())
             .merge(sse::routes(self.sockets.clone()))
@@ -255,17 +259,12 @@ fn socket_state(config: &Config, core: &Core, node: &Node) -> SocketState {
     }
 }
 
-fn rest_state(
-    config: &Config,
-    core: &Core,
-    node: &Node,
-    world: &World,
-) -> Result<RestState, AppError> {
-    Ok(RestState {
+fn rest_state(config: &Config, core: &Core, node: &Node, world: &World) -> RestState {
+    RestState {
         core: core.clone(),
         node: node.clone(),
         sinks: Sinks::default(),
-        issuers: issuers::start(config, &world.clock)?,
+        issuers: Issuers::default(),
         clock: Arc::clone(&world.clock),
         entropy: Arc::clone(&world.entropy),
         settings: Arc::new(RestSettings {
@@ -276,7 +275,7 @@ fn rest_state(
         }),
         event_streams: Places::new(EVENT_STREAMS_MAX),
         feeds: Places::new(FEEDS_MAX),
-    })
+    }
 }
 
 /// The metrics, on a listener of their own so that nobody exposes them by accident.

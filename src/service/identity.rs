@@ -78,10 +78,16 @@ impl Core {
         let Some(foreign) = foreign else {
             return Ok(Before(None));
         };
-        let of_all = tx.find_foreign_end(&foreign.identity, None).await?;
         let key = Some(&foreign.key);
         let of_one = tx.find_foreign_end(&foreign.identity, key).await?;
-        for end in [of_one, of_all].into_iter().flatten() {
+        let of_all = tx.find_foreign_end(&foreign.identity, None).await?;
+        // An issuer may have ended a session without saying whose it was.
+        let nobody = Identity {
+            issuer: foreign.identity.issuer.clone(),
+            subject: String::new(),
+        };
+        let of_nobody = tx.find_foreign_end(&nobody, key).await?;
+        for end in [of_one, of_all, of_nobody].into_iter().flatten() {
             if !foreign.is_later_than(end.ended_at) {
                 return Err(Error::SessionEnded(end.reason));
             }

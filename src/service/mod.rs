@@ -10,6 +10,7 @@ mod identity;
 mod key;
 mod late_use;
 mod limits;
+mod logout;
 mod membership;
 mod notice;
 mod outcome;

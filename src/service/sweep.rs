@@ -48,6 +48,7 @@ impl Core {
         tx.forget_takeovers(now).await?;
         tx.forget_sessions(now, BATCH).await?;
         tx.forget_signing_keys(now).await?;
+        tx.forget_logout_tokens(now).await?;
         tx.forget_foreign_ends(now.minus(FOREIGN_ENDS_KEPT), BATCH)
             .await?;
         tx.forget_idempotency_keys(now.minus(IDEMPOTENCY_KEPT))

@@ -9,6 +9,7 @@ mod idempotency;
 mod identities;
 mod keys;
 mod log;
+mod logout_tokens;
 mod memberships;
 mod policies;
 mod rights;

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod back_channel;
+#[cfg(test)]
 mod cookies;
 #[cfg(test)]
 mod crash;

@@ -22,6 +22,8 @@ settings! {
     "audiences" => audiences: Texts = Texts::default(), LIST;
     /// The claim that says whom.
     "audience_claim" => audience_claim: Option<String> = None, CLAIM;
+    /// Whom its logout tokens are meant for; unless set, the same.
+    "logout_audiences" => logout_audiences: Texts = Texts::default(), LIST;
     /// Claims that must have these values.
     "required_claims" => required_claims: Option<Requirements> = None,
         Kind::Form(Requirements::FORM);
@@ -79,6 +81,9 @@ impl IssuerSettings {
         let rules = PresetRules::of(self.preset, &issuer);
         if self.audiences.0.is_empty() {
             self.audiences = Texts(rules.audiences);
+        }
+        if self.logout_audiences.0.is_empty() {
+            self.logout_audiences = self.audiences.clone();
         }
         let claim = |field: &mut Option<String>, name: &str| {
             field.get_or_insert_with(|| name.to_owned());

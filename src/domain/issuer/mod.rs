@@ -4,6 +4,7 @@
 //! may not know signatures, keys, or what sessions there are here.
 
 mod claim;
+mod logout;
 mod preset;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use claim::ClaimName;
+pub use logout::{LoggedOut, Logout};
 pub use preset::{Preset, PresetRules};
 
 use super::clock::Timestamp;
@@ -39,6 +41,8 @@ pub struct IssuerRules {
     pub audiences: Vec<String>,
     /// The claim that says whom.
     pub audience: ClaimName,
+    /// Whom its logout tokens may be meant for.
+    pub logout_audiences: Vec<String>,
     /// Claims that must have these values.
     pub required: Vec<(ClaimName, String)>,
     /// The claim that says who it is.
@@ -113,6 +117,16 @@ impl SessionKey {
 
     fn of_second(second: i64) -> Self {
         Self(format!("i:{second}"))
+    }
+
+    /// One that was kept.
+    pub fn kept(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Whether its issuer gave it the name.
+    pub fn is_named(&self) -> bool {
+        self.0.starts_with("s:")
     }
 
     /// As it is kept.

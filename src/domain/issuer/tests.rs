@@ -14,6 +14,7 @@ fn rules() -> IssuerRules {
         issuer: "https://id.example".to_owned(),
         audiences: vec!["api".to_owned()],
         audience: ClaimName::new("aud"),
+        logout_audiences: vec!["client".to_owned()],
         required: vec![(ClaimName::new("use"), "access".to_owned())],
         subject: ClaimName::new("sub"),
         session: Some(ClaimName::new("sid")),
@@ -150,4 +151,87 @@ fn the_second_in_which_something_ended_counts_as_before() {
     assert!(session.is_later_than(end(-1)));
     assert!(!session.is_later_than(end(0)));
     assert!(!session.is_later_than(end(999)));
+}
+
+fn logout() -> Value {
+    json!({
+        "iss": "https://id.example", "aud": "client", "sub": "anna", "sid": "s1", "jti": "l1",
+        "iat": NOW, "exp": NOW + 120,
+        "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+    })
+}
+
+fn read_logout(token: &Value) -> Result<Logout, &'static str> {
+    let now = Timestamp::from_seconds(NOW);
+    let read = rules().read_logout(token.as_object().unwrap(), now);
+    read.map_err(|error| error.code().as_str())
+}
+
+#[test]
+fn a_logout_token_names_a_session_or_a_person() {
+    let whom = |without: &str| {
+        let mut token = logout();
+        token.as_object_mut().unwrap().remove(without);
+        read_logout(&token).unwrap().whom
+    };
+    let (one, nameless) = (SessionKey::named("s1"), SessionKey::of_token("t1"));
+    for (without, means) in [
+        ("", [true, false, true, false]),
+        ("sub", [true, false, false, true]),
+        ("sid", [true, true, true, false]),
+    ] {
+        let whom = whom(without);
+        let found = [
+            whom.means("anna", &one),
+            whom.means("anna", &SessionKey::named("s2")),
+            whom.means("anna", &nameless),
+            whom.means("bert", &one),
+        ];
+        assert_eq!(found, means, "without `{without}`");
+    }
+    let kept = read_logout(&logout()).unwrap().keep_until;
+    assert_eq!(kept.as_seconds(), NOW + 150);
+}
+
+#[test]
+fn what_is_no_logout_token_is_refused() {
+    for (name, value) in [
+        ("iss", json!("https://elsewhere.example")),
+        ("aud", json!("api")),
+        ("events", Value::Null),
+        (
+            "events",
+            json!(["http://schemas.openid.net/event/backchannel-logout"]),
+        ),
+        (
+            "events",
+            json!({ "http://schemas.openid.net/event/backchannel-logout": null }),
+        ),
+        ("events", json!({ "other": {} })),
+        ("nonce", json!("n")),
+        ("nonce", Value::Null),
+        ("jti", Value::Null),
+        ("sub", json!({})),
+        ("sid", json!("")),
+        ("iat", Value::Null),
+        ("iat", json!(NOW + 31)),
+        ("exp", Value::Null),
+        ("exp", json!(NOW + 86_401)),
+        ("nbf", json!(NOW + 31)),
+    ] {
+        let mut token = logout();
+        token[name] = value.clone();
+        let refused = read_logout(&token).err();
+        assert_eq!(refused, Some("token_invalid"), "{name}: {value}");
+    }
+    let mut nobody = logout();
+    nobody
+        .as_object_mut()
+        .unwrap()
+        .retain(|name, _| !["sub", "sid"].contains(&name.as_str()));
+    assert_eq!(read_logout(&nobody).err(), Some("token_invalid"));
+    let mut old = logout();
+    old["iat"] = json!(NOW - 100);
+    old["exp"] = json!(NOW - 30);
+    assert_eq!(read_logout(&old).err(), Some("token_expired"));
 }

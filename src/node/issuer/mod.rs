@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::domain::issuer::{IssuerRules, Proof};
+use crate::domain::issuer::{IssuerRules, Logout, Proof};
 use crate::domain::secret::SharedSecret;
 
 pub use fetch::{KeyAddress, Published};
@@ -92,6 +92,21 @@ impl Issuers {
     pub async fn verify(&self, token: &str, clock: &dyn Clock) -> Result<Proof, Error> {
         let (issuer, claims) = self.open(token, TokenKind::Access).await?;
         issuer.rules.read(&claims, clock.now())
+    }
+
+    /// Who signed out at an issuer, by the name that it has here, if its word is genuine, now.
+    pub async fn hear_logout(
+        &self,
+        name: &str,
+        token: &str,
+        clock: &dyn Clock,
+    ) -> Result<Logout, Error> {
+        let iss = self.iss(name).ok_or(Error::NotFound("issuer"))?;
+        let (issuer, claims) = self.open(token, TokenKind::Logout).await?;
+        if issuer.rules.issuer != iss {
+            return Err(Error::TokenInvalid);
+        }
+        issuer.rules.read_logout(&claims, clock.now())
     }
 
     async fn open(

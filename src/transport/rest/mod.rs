@@ -6,6 +6,7 @@
 //! for `service`, and whether a token holds is for `node`.
 
 mod api_keys;
+mod back_channel;
 mod context;
 mod delivery;
 mod docs;

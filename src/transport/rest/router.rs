@@ -23,9 +23,9 @@ use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, once};
 use super::problem::Problem;
 use super::stream::LAST_EVENT_ID;
 use super::{
-    api_keys, docs, event_stream, events, feed, feed_reports, groups as group_routes, health,
-    identities, me, members, notices, oauth, policies, presence, revoke_all, sessions, sign_in,
-    sign_in_token, signing_keys, sinks, users, verify,
+    api_keys, back_channel, docs, event_stream, events, feed, feed_reports, groups as group_routes,
+    health, identities, me, members, notices, oauth, policies, presence, revoke_all, sessions,
+    sign_in, sign_in_token, signing_keys, sinks, users, verify,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -85,7 +85,7 @@ pub(super) enum Answers {
 }
 
 /// All calls, by whom they are for and how they answer.
-pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 8] {
+pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 9] {
     let anyone = sign_in::routes()
         .merge(sign_in_token::routes())
         .merge(signing_keys::public_routes())
@@ -116,6 +116,11 @@ pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 8] {
         (Audience::Services, Answers::Otherwise, feed::routes()),
         (Audience::Services, Answers::Json, services),
         (Audience::Services, Answers::Otherwise, verify::routes()),
+        (
+            Audience::Services,
+            Answers::Otherwise,
+            back_channel::routes(),
+        ),
         (Audience::Operators, Answers::Json, health::routes()),
     ]
 }
