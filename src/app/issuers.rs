@@ -1,12 +1,24 @@
 //! Wires the issuers: what the configuration says of them.
 
-use crate::config::{Addresses, Config, ForeignIssuer, GroupsFrom, SinkUrl, Strangers};
+use std::sync::Arc;
+
+use super::World;
+use crate::config::{Addresses, Config, ForeignIssuer, GroupsFrom, SinkUrl, Strangers, Usage};
 use crate::domain::issuer::{ClaimName, IssuerRules};
-use crate::node::issuer::{IssuerSpec, KeyAddress, Published};
+use crate::node::Node;
+use crate::node::issuer::{IssuerSpec, Issuers, KeyAddress, Published};
+use crate::service::Core;
+use crate::transport::tokens::Tokens;
 
 /// Those that are configured.
 pub(super) fn specs(config: &Config) -> Vec<IssuerSpec> {
     config.issuers.iter().map(spec).collect()
+}
+
+/// What tokens stand for, with these issuers.
+pub(super) fn tokens(core: &Core, node: &Node, world: &World, issuers: Issuers) -> Tokens {
+    let desk = Arc::new(core.clone());
+    Tokens::new(node.clone(), issuers, desk, Arc::clone(&world.clock))
 }
 
 fn spec(issuer: &ForeignIssuer) -> IssuerSpec {
@@ -46,6 +58,7 @@ fn rules(issuer: &ForeignIssuer) -> IssuerRules {
         display_name: claim(&settings.display_name_claim),
         groups: groups_claim.map(ClaimName::new),
         creates_users: settings.strangers == Strangers::Create,
+        attaches: settings.usage == Usage::Attach,
         leeway: settings.leeway,
     }
 }

@@ -5,6 +5,7 @@ mod issuers;
 mod patience;
 mod sinks;
 pub mod system;
+mod upkeep;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
 use crate::transport::rest::{self, Places, RestSettings, RestState};
 use crate::transport::sockets::{SocketSettings, SocketState};
+use crate::transport::tokens::Tokens;
 use crate::transport::web::{self, Pages};
 use crate::transport::{socketio, sse, websocket};
 
@@ -48,8 +50,6 @@ const READERS: u32 = 4;
 const EVENT_STREAMS_MAX: usize = 100;
 /// Services that may follow the feed at once.
 const FEEDS_MAX: usize = 1000;
-/// How often what nobody needs is forgotten.
-const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How long somebody who polls may take to come in again.
 const LAST_POLLS: Duration = Duration::from_millis(500);
 /// How long requests under way may take to finish after the sockets are gone.
@@ -112,7 +112,7 @@ pub struct App {
     issuers: Vec<IssuerSpec>,
     rest: RestState,
     sockets: SocketState,
-    entropy: Arc<dyn Entropy>,
+    world: World,
     pages: Pages,
     bounds: Bounds,
     drain: Duration,
@@ -154,11 +154,12 @@ impl App {
             settings: core_settings(config, issuer),
         })
         .await?;
-        let rest = rest_state(config, &core, &node, &world);
-        let sockets = socket_state(config, &core, &node);
+        let tokens = issuers::tokens(&core, &node, &world, Issuers::default());
+        let rest = rest_state(config, &core, &tokens, &node, &world);
+        let sockets = socket_state(config, &core, tokens, &node);
         let tasks = vec![
-            tokio::spawn(keep_sweeping(core.clone(), config.sweep_interval)),
-            tokio::spawn(keep_forgetting(core.clone())),
+            tokio::spawn(upkeep::keep_sweeping(core.clone(), config.sweep_interval)),
+            tokio::spawn(upkeep::keep_forgetting(core.clone())),
         ];
         Ok(Self {
             core,
@@ -168,7 +169,7 @@ impl App {
             issuers: issuers::specs(config),
             rest,
             sockets,
-            entropy: world.entropy,
+            world,
             pages: match config.pages {
                 config::Pages::Nothing => Pages::Nothing,
                 config::Pages::Console => Pages::Console,
@@ -203,11 +204,15 @@ impl App {
         let specs = std::mem::take(&mut self.sinks);
         let sinks = sinks::start(specs, &self.core, &self.node, &self.store).await?;
         self.rest.sinks = sinks.clone();
-        self.rest.issuers = Issuers::start(self.issuers, &self.rest.clock)?;
+        let issuers = Issuers::start(self.issuers, &self.world.clock)?;
+        let tokens = issuers::tokens(&self.core, &self.node, &self.world, issuers.clone());
+        self.rest.issuers = issuers;
+        self.rest.tokens = tokens.clone();
+        self.sockets.tokens = tokens;
         let (stop, stopped) = oneshot::channel::<()>();
         let others = websocket::routes(self.sockets.clone())
             .merge(sse::routes(self.sockets.clone()))
-            .merge(socketio::routes(self.sockets, self.entropy))
+            .merge(socketio::routes(self.sockets, self.world.entropy))
             .merge(web::routes(self.pages));
         let router = rest::router(self.rest, others);
         let stopped = async move { drop(stopped.await) };
@@ -246,9 +251,10 @@ fn allowed_origins(config: &Config) -> AllowedOrigins {
     AllowedOrigins::new(origins.map(|origin| origin.as_str().to_owned()).collect())
 }
 
-fn socket_state(config: &Config, core: &Core, node: &Node) -> SocketState {
+fn socket_state(config: &Config, core: &Core, tokens: Tokens, node: &Node) -> SocketState {
     SocketState {
         node: node.clone(),
+        tokens,
         desk: Arc::new(core.clone()),
         settings: Arc::new(SocketSettings {
             allowed_origins: allowed_origins(config),
@@ -259,11 +265,18 @@ fn socket_state(config: &Config, core: &Core, node: &Node) -> SocketState {
     }
 }
 
-fn rest_state(config: &Config, core: &Core, node: &Node, world: &World) -> RestState {
+fn rest_state(
+    config: &Config,
+    core: &Core,
+    tokens: &Tokens,
+    node: &Node,
+    world: &World,
+) -> RestState {
     RestState {
         core: core.clone(),
         node: node.clone(),
         sinks: Sinks::default(),
+        tokens: tokens.clone(),
         issuers: Issuers::default(),
         clock: Arc::clone(&world.clock),
         entropy: Arc::clone(&world.entropy),
@@ -366,32 +379,5 @@ fn core_settings(config: &Config, issuer: String) -> CoreSettings {
             interval: config.sign_in_failure_interval,
             burst_address: config.sign_in_failures_burst_address,
         },
-    }
-}
-
-async fn keep_sweeping(core: Core, every: Duration) {
-    let mut ticks = tokio::time::interval(every);
-    loop {
-        ticks.tick().await;
-        loop {
-            match core.sweep_sessions().await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::warn!(error = ?error, "sessions can't be swept; trying again");
-                    break;
-                }
-            }
-        }
-    }
-}
-
-async fn keep_forgetting(core: Core) {
-    let mut ticks = tokio::time::interval(FORGET_EVERY);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = core.forget().await {
-            tracing::warn!(error = ?error, "outdated rows can't be forgotten; trying again");
-        }
     }
 }

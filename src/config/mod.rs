@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub use error::{ConfigError, Problem};
-pub use issuers::{ForeignIssuer, GroupsFrom, IssuerSettings, Strangers};
+pub use issuers::{ForeignIssuer, GroupsFrom, IssuerSettings, Strangers, Usage};
 pub use setting::{Kind, Setting, Unit};
 pub use sinks::{
     Addresses, Brokers, EventPatterns, KafkaSink, NatsSink, RedisSink, Sink, SinkBasics, SinkName,

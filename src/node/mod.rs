@@ -223,6 +223,11 @@ impl Node {
         self.inner.gate.examine(token)
     }
 
+    /// What is so now of claims that were found genuine before.
+    pub fn verdict(&self, claims: &Claims) -> Result<Verdict, Error> {
+        self.inner.gate.verdict(claims)
+    }
+
     /// Waits until this node has applied `seq`, and then, at most that long in all, until every
     /// connection that its batch concerned was told. The first wait is as long as the lease at least:
     /// after a receipt the old token is refused here, however short the wait that was asked for.

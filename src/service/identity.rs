@@ -42,10 +42,26 @@ impl Core {
     ) -> Result<SignInAnswer> {
         device.check()?;
         let mut tx = self.begin().await?;
+        let (user, cause) = self.recognise(&mut tx, &proof, origin).await?;
+        let mut newcomer = newcomer(device, remember_me, origin);
+        newcomer.foreign = Some(proof.session);
+        let entry = self
+            .enter(&mut tx, user, &newcomer, Door::Policy, &cause)
+            .await?;
+        self.answer(tx, user, newcomer, entry, &cause).await
+    }
+
+    /// Whom a proof is about, as the issuer has it: known from now on, and in the groups that it says.
+    pub(super) async fn recognise(
+        &self,
+        tx: &mut Tx,
+        proof: &Proof,
+        origin: &Origin,
+    ) -> Result<(UserId, Cause)> {
         let known = tx.find_identity(&proof.session.identity).await?;
         let row = match known {
             Some(row) => row,
-            None if proof.creates_users => self.welcome_stranger(&mut tx, &proof, origin).await?,
+            None if proof.creates_users => self.welcome_stranger(tx, proof, origin).await?,
             None => {
                 return Err(Error::Forbidden(
                     "nobody here has this identity; an administrator can link it to a user",
@@ -58,15 +74,10 @@ impl Core {
             return Err(Error::UserSuspended);
         }
         let cause = by_user(user.id, origin);
-        let before = self.check_foreign(&mut tx, Some(&proof.session)).await?;
-        self.take_groups(&mut tx, row, &proof, &cause).await?;
-        before.restore(&mut tx).await?;
-        let mut newcomer = newcomer(device, remember_me, origin);
-        newcomer.foreign = Some(proof.session);
-        let entry = self
-            .enter(&mut tx, user.id, &newcomer, Door::Policy, &cause)
-            .await?;
-        self.answer(tx, user.id, newcomer, entry, &cause).await
+        let before = self.check_foreign(tx, Some(&proof.session)).await?;
+        self.take_groups(tx, row, proof, &cause).await?;
+        before.restore(tx).await?;
+        Ok((user.id, cause))
     }
 
     /// What ended here stays so, although it goes on at its issuer: only a later sign-in is let in.

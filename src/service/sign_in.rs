@@ -339,7 +339,8 @@ pub(super) fn by_user(user: UserId, origin: &Origin) -> Cause {
     }
 }
 
-async fn seats_taken(tx: &mut Tx, sessions: &[SessionId]) -> Result<Vec<SeatTaken>> {
+/// What a newcomer may see of those who have the seats.
+pub(super) async fn seats_taken(tx: &mut Tx, sessions: &[SessionId]) -> Result<Vec<SeatTaken>> {
     let mut seats = Vec::with_capacity(sessions.len());
     for id in sessions {
         if let Some(session) = tx.find_session(*id).await? {

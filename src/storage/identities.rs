@@ -138,6 +138,28 @@ impl Tx {
         })?)
     }
 
+    /// The session that came of a sign-in at an issuer and lives; of several the oldest.
+    pub async fn find_live_foreign_session(
+        &mut self,
+        foreign: &ForeignSession,
+        now: Timestamp,
+    ) -> Result<Option<SessionId>> {
+        const SQL: &str = "SELECT f.session_id FROM foreign_sessions f \
+             JOIN sessions s ON s.id = f.session_id \
+             WHERE f.issuer = $1 AND f.subject = $2 AND f.session_key = $3 \
+             AND s.ended_at IS NULL AND s.expires_at > $4 ORDER BY f.session_id LIMIT 1";
+        let id: Option<Uuid> = on_either!(self, |c| {
+            sqlx::query_scalar(SQL)
+                .bind(&foreign.identity.issuer)
+                .bind(&foreign.identity.subject)
+                .bind(foreign.key.as_str())
+                .bind(now.as_millis())
+                .fetch_optional(c)
+                .await
+        })?;
+        Ok(id.map(SessionId))
+    }
+
     /// Sessions that came of this identity and have not been ended, in order of id.
     pub async fn list_sessions_of_identity(
         &mut self,

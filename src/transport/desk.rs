@@ -6,6 +6,7 @@ use sessionwire_guard::Claims;
 
 use crate::domain::error::Error;
 use crate::domain::id::{SessionId, TakeoverRequestId};
+use crate::domain::issuer::Proof;
 use crate::domain::secret::Bearer;
 use crate::service::{Core, Origin};
 
@@ -16,6 +17,9 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 pub trait Desk: Send + Sync {
     /// The claims that a ticket stands for; spent by the first attempt.
     fn redeem_ticket<'a>(&'a self, ticket: &'a Bearer) -> Answer<'a, Claims>;
+
+    /// The claims that a token of another issuer stands for.
+    fn attach<'a>(&'a self, proof: Proof, origin: &'a Origin) -> Answer<'a, Claims>;
 
     /// An access token was accepted.
     fn note_presented<'a>(&'a self, claims: &'a Claims) -> Answer<'a, ()>;
@@ -36,6 +40,10 @@ pub trait Desk: Send + Sync {
 impl Desk for Core {
     fn redeem_ticket<'a>(&'a self, ticket: &'a Bearer) -> Answer<'a, Claims> {
         Box::pin(Self::redeem_ticket(self, ticket))
+    }
+
+    fn attach<'a>(&'a self, proof: Proof, origin: &'a Origin) -> Answer<'a, Claims> {
+        Box::pin(Self::attach(self, proof, origin))
     }
 
     fn note_presented<'a>(&'a self, claims: &'a Claims) -> Answer<'a, ()> {

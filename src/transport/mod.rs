@@ -15,6 +15,7 @@ pub mod socketio;
 pub mod sockets;
 pub mod sse;
 pub mod status;
+pub mod tokens;
 pub mod underlay;
 pub mod web;
 pub mod websocket;

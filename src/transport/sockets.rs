@@ -9,14 +9,18 @@ use sessionwire_guard::Claims;
 
 use super::desk::Desk;
 use super::origin::AllowedOrigins;
+use super::tokens::Tokens;
 use crate::domain::error::Error;
 use crate::node::Node;
+use crate::service::Origin;
 
 /// What the handlers of sockets need.
 #[derive(Clone)]
 pub struct SocketState {
     /// The node that holds the connections.
     pub node: Node,
+    /// What tokens stand for.
+    pub tokens: Tokens,
     /// The writing half.
     pub desk: Arc<dyn Desk>,
     /// What can be told.
@@ -39,7 +43,8 @@ pub struct SocketSettings {
 impl SocketState {
     /// The claims of a genuine token. Whether it still holds is decided once the connection is in the
     /// hub.
-    pub(super) fn examine(&self, token: &str) -> Result<Claims, Error> {
-        self.node.examine(token).map(|(claims, _)| claims)
+    pub(super) async fn examine(&self, token: &str, origin: &Origin) -> Result<Claims, Error> {
+        let examined = self.tokens.examine(token, origin).await;
+        examined.map(|(claims, _)| claims)
     }
 }

@@ -69,6 +69,7 @@ async fn verdict(server: &Server, who: &SignedIn) -> String {
 #[tokio::test]
 async fn one_session_ends_and_its_sockets_hear_why() {
     let (provider, server) = world().await;
+    let token = provider.token(&server, "anna", "s1");
     let first = enter(&server, &provider, "anna", "s1").await;
     let second = enter(&server, &provider, "anna", "s2").await;
     let other = enter(&server, &provider, "bert", "s1").await;
@@ -84,7 +85,6 @@ async fn one_session_ends_and_its_sockets_hear_why() {
     assert_eq!(verdict(&server, &second).await, "good");
     assert_eq!(verdict(&server, &other).await, "good");
 
-    let token = provider.token(&server, "anna", "s1");
     let refused = server.exchange(&token, "phone").await;
     assert_eq!(
         refused.body["reason"], "identity_provider_logout",

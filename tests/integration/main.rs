@@ -27,6 +27,8 @@ mod hostile;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
+mod issuer_attach;
+#[cfg(test)]
 mod issuer_ends;
 #[cfg(test)]
 mod issuer_keys;

@@ -24,7 +24,7 @@ use super::value::{Refusal, Value};
 use crate::domain::secret::SharedSecret;
 
 pub use tables::IssuerSettings;
-pub use values::{GroupsFrom, Strangers};
+pub use values::{GroupsFrom, Strangers, Usage};
 
 use tables::ISSUER;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::{Algorithms, GroupsFrom, Requirements, Strangers, Texts};
+use super::values::{Algorithms, GroupsFrom, Requirements, Strangers, Texts, Usage};
 use crate::config::setting::{Kind, seconds, settings};
 use crate::config::sinks::values::{Addresses, SinkName, SinkUrl, VariableName};
 use crate::domain::issuer::{Preset, PresetRules};
@@ -51,6 +51,8 @@ settings! {
     "groups_claim" => groups_claim: Option<String> = None, CLAIM;
     /// What becomes of people who are not known yet.
     "strangers" => strangers: Strangers = Strangers::Refuse, Kind::Word(Strangers::WORDS);
+    /// What its tokens are good for.
+    "use" => usage: Usage = Usage::Exchange, Kind::Word(Usage::WORDS);
     /// How far its clock may be off.
     "leeway_s" => leeway: Duration = Duration::from_secs(30), seconds(0, 300);
     /// Which addresses its keys are fetched from.

@@ -34,6 +34,16 @@ choice! {
 }
 
 choice! {
+    /// What an issuer's tokens are good for.
+    Usage {
+        /// To be exchanged for a session.
+        Exchange = "exchange",
+        /// Besides, for whatever a token of this server is good for.
+        Attach = "attach",
+    }
+}
+
+choice! {
     /// What becomes of people who are not known yet.
     Strangers {
         /// They are refused until an administrator links them to a user.

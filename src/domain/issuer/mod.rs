@@ -57,6 +57,8 @@ pub struct IssuerRules {
     pub groups: Option<ClaimName>,
     /// Whether somebody who is not known yet becomes a user.
     pub creates_users: bool,
+    /// Whether its tokens are taken as they are, and not only in exchange.
+    pub attaches: bool,
     /// How far its clock may be off.
     pub leeway: Duration,
 }
@@ -97,6 +99,8 @@ pub struct Proof {
     pub issuer_name: String,
     /// When it was issued, in whole seconds.
     pub issued_at: i64,
+    /// When it stops being good, in whole seconds.
+    pub expires_at: i64,
     /// Names of groups, where the issuer decides about them.
     pub groups: Option<Vec<String>>,
     /// A name for people.
@@ -160,7 +164,7 @@ impl IssuerRules {
         let key = self.session_key(claims, issued_at)?;
         let groups = self.groups.as_ref().map(|claim| groups(claim.find(claims)));
         let display_name = self.display_name.find(claims).and_then(Value::as_str);
-        self.check_times(claims, issued_at.max(signed_in_at), now)?;
+        let expires_at = self.check_times(claims, issued_at.max(signed_in_at), now)?;
         let identity = Identity {
             issuer: self.issuer.clone(),
             subject,
@@ -173,6 +177,7 @@ impl IssuerRules {
             },
             issuer_name: self.name.clone(),
             issued_at,
+            expires_at,
             groups: groups.transpose()?,
             display_name: display_name
                 .filter(|name| check_display_name(name).is_ok())
@@ -194,13 +199,14 @@ impl IssuerRules {
         is_ours.then_some(()).ok_or(Error::TokenInvalid)
     }
 
-    /// `latest`: the latest moment that the token tells of, which can't lie ahead.
+    /// `latest`: the latest moment that the token tells of, which can't lie ahead. Answers until when it is
+    /// good.
     fn check_times(
         &self,
         claims: &Map<String, Value>,
         latest: i64,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<i64, Error> {
         let leeway = i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX);
         let ahead = now.as_seconds().saturating_add(leeway);
         let behind = now.as_seconds().saturating_sub(leeway);
@@ -214,7 +220,7 @@ impl IssuerRules {
         } else if expires_at <= behind {
             Err(Error::TokenExpired)
         } else {
-            Ok(())
+            Ok(expires_at.saturating_add(leeway))
         }
     }
 

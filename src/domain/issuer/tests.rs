@@ -22,6 +22,7 @@ fn rules() -> IssuerRules {
         display_name: ClaimName::new("name"),
         groups: Some(ClaimName::new("groups")),
         creates_users: true,
+        attaches: false,
         leeway: Duration::from_secs(30),
     }
 }

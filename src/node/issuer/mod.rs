@@ -88,6 +88,14 @@ impl Issuers {
         Some(&found.issuer)
     }
 
+    /// Whether a token says that it is of an issuer whose tokens are taken as they are.
+    pub fn attaches(&self, token: &str) -> bool {
+        let any = self.by_iss.values().any(|issuer| issuer.rules.attaches);
+        let whose = any.then(|| claimed_issuer(token)).flatten();
+        let issuer = whose.and_then(|iss| self.by_iss.get(&iss));
+        issuer.is_some_and(|issuer| issuer.rules.attaches)
+    }
+
     /// What a token proves, if it is genuine, now.
     pub async fn verify(&self, token: &str, clock: &dyn Clock) -> Result<Proof, Error> {
         let (issuer, claims) = self.open(token, TokenKind::Access).await?;

@@ -53,6 +53,7 @@ use crate::node::issuer::Issuers;
 use crate::node::sink::Sinks;
 use crate::service::Core;
 use crate::transport::origin::AllowedOrigins;
+use crate::transport::tokens::Tokens;
 
 pub(super) use problem::Problem;
 pub use router::router;
@@ -69,6 +70,8 @@ pub struct RestState {
     pub node: Node,
     /// The readers of the log that write elsewhere.
     pub sinks: Sinks,
+    /// What tokens stand for.
+    pub tokens: Tokens,
     /// Who vouches for people besides.
     pub issuers: Issuers,
     /// The time.

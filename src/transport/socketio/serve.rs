@@ -66,7 +66,7 @@ pub(super) async fn serve(
         request_id: None,
     };
     // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
-    match Box::pin(shake_hands(&mut wire, visitor, &state, &greeting)).await {
+    match Box::pin(shake_hands(&mut wire, visitor, &state, &greeting, &origin)).await {
         Ok(line) => hold(wire, line, &state, &origin).await,
         Err(Failed::Refused(refused)) => {
             let refusal = packet::refused(refused.close, refused.last_words.as_deref());
@@ -86,13 +86,14 @@ async fn shake_hands(
     mut visitor: Visitor,
     state: &SocketState,
     greeting: &Greeting,
+    origin: &Origin,
 ) -> Result<Line, Failed> {
     let auth = asks_in(wire, &mut visitor, state).await?;
     if !greeting.origin_allowed {
         return Err(Close::ORIGIN_NOT_ALLOWED.into());
     }
     let claims = match auth {
-        Auth::Token(token) => state.examine(&token)?,
+        Auth::Token(token) => state.examine(&token, origin).await?,
         Auth::Ticket(ticket) => state.desk.redeem_ticket(&Bearer::new(ticket)).await?,
         Auth::Nothing => return Err(Error::TokenMissing.into()),
     };

@@ -111,7 +111,7 @@ async fn open(
         Credential::NotTaken | Credential::Ticket(_) => return Err(Error::TokenInvalid.into()),
     };
     let visitor = state.node.admit(origin.address).map_err(problem)?;
-    let claims = state.examine(&token)?;
+    let claims = state.examine(&token, origin).await?;
     let visitor = visitor.only_hears(heard).beats_every(BEAT_MAX);
     match state.node.open(visitor, claims).await {
         Err(refused) => turned_away(refused, heard).map(Err),

@@ -1,6 +1,8 @@
 //! `GET /v1/socket`: the socket as a WebSocket. It may not decide what a client hears or when it is
 //! closed: it drives the state machine of `node`, one task a connection.
 
+#[cfg(test)]
+mod fake_desk;
 mod serve;
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,7 @@ pub(super) async fn serve(socket: WebSocket, state: SocketState, greeting: Greet
         request_id: None,
     };
     // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
-    match Box::pin(shake_hands(&mut wire, &state, greeting)).await {
+    match Box::pin(shake_hands(&mut wire, &state, greeting, &origin)).await {
         Ok(line) => hold(wire, line, &state, &origin).await,
         Err(last_words) => turn_away(wire, last_words, &state).await,
     }
@@ -41,17 +41,18 @@ async fn shake_hands(
     wire: &mut WebSocketWire,
     state: &SocketState,
     greeting: Greeting,
+    origin: &Origin,
 ) -> Result<Line, Vec<Output>> {
     if !greeting.origin_allowed {
         return Err(close(Close::ORIGIN_NOT_ALLOWED));
     }
     let mut visitor = state.node.admit(greeting.address).map_err(close)?;
     let claims = match greeting.credential {
-        Credential::Token(token) => state.examine(&token),
+        Credential::Token(token) => state.examine(&token, origin).await,
         Credential::Ticket(ticket) => state.desk.redeem_ticket(&ticket).await,
         Credential::Later => {
             let token = first_message(wire, &mut visitor).await?;
-            state.examine(&token)
+            state.examine(&token, origin).await
         }
         Credential::StrayCookie => return Err(close(Close::ORIGIN_NOT_ALLOWED)),
         Credential::NotTaken => return Err(close(Close::TOKEN_INVALID)),

@@ -4,72 +4,29 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::ready;
 use futures::{SinkExt, StreamExt};
-use parking_lot::Mutex;
-use sessionwire_guard::Claims;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::fake_desk::FakeDesk;
 use super::routes;
 use crate::domain::Reason;
-use crate::domain::error::Error;
 use crate::domain::event::{Audience, Event, SessionEnded};
-use crate::domain::id::{DeviceId, SessionId, TakeoverRequestId};
+use crate::domain::id::DeviceId;
 use crate::domain::message::{NoticeContent, NoticeLevel};
-use crate::domain::secret::Bearer;
+use crate::node::issuer::Issuers;
 use crate::node::tests::signer::Signer;
 use crate::node::tests::support::{session, user};
 use crate::node::tests::world::World;
-use crate::service::Origin;
-use crate::transport::desk::{Answer, Desk};
+use crate::transport::desk::Desk;
 use crate::transport::origin::AllowedOrigins;
 use crate::transport::sockets::{SocketSettings, SocketState};
+use crate::transport::tokens::Tokens;
 
 const LIMIT: usize = 16_384;
-
-/// Takes one ticket, and notes what it is asked.
-#[derive(Default)]
-struct FakeDesk {
-    ticket: Mutex<Option<Claims>>,
-    asked: Mutex<Vec<String>>,
-}
-
-impl FakeDesk {
-    fn note<T: Send + 'static>(&self, what: &str, answer: Result<T, Error>) -> Answer<'_, T> {
-        self.asked.lock().push(what.to_owned());
-        Box::pin(ready(answer))
-    }
-}
-
-impl Desk for FakeDesk {
-    fn redeem_ticket<'a>(&'a self, ticket: &'a Bearer) -> Answer<'a, Claims> {
-        let found = self.ticket.lock().take();
-        let found = found.filter(|_| ticket.expose() == "t1");
-        self.note("ticket", found.ok_or(Error::TokenInvalid))
-    }
-
-    fn note_presented<'a>(&'a self, _: &'a Claims) -> Answer<'a, ()> {
-        self.note("presented", Ok(()))
-    }
-
-    fn record_activity(&self, _: SessionId) -> Answer<'_, ()> {
-        self.note("activity", Ok(()))
-    }
-
-    fn answer_takeover<'a>(
-        &'a self,
-        _: TakeoverRequestId,
-        _: SessionId,
-        _: bool,
-        _: &'a Origin,
-    ) -> Answer<'a, ()> {
-        self.note("answer", Err(Error::NotFound("request")))
-    }
-}
 
 struct Server {
     world: World,
@@ -83,9 +40,18 @@ impl Server {
         let signer = Signer::new();
         let world = World::trusting(&signer).await;
         let desk = Arc::new(FakeDesk::default());
+        let writers = Arc::clone(&desk) as Arc<dyn Desk>;
+        let clock = Arc::clone(&world.clock) as Arc<_>;
+        let node = world.node.clone();
         let state = SocketState {
-            node: world.node.clone(),
-            desk: Arc::clone(&desk) as Arc<_>,
+            tokens: Tokens::new(
+                node.clone(),
+                Issuers::default(),
+                Arc::clone(&writers),
+                clock,
+            ),
+            node,
+            desk: writers,
             settings: Arc::new(SocketSettings {
                 allowed_origins: AllowedOrigins::default(),
                 trusted_proxies: Vec::new(),

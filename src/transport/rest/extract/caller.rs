@@ -13,7 +13,7 @@ use crate::domain::error::Error;
 use crate::domain::id::ApiKeyId;
 use crate::domain::permission;
 use crate::domain::secret::Bearer;
-use crate::service::{Call, Mode, Power};
+use crate::service::{Call, Mode, Origin, Power};
 use crate::transport::cookies::{self, Sent};
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
@@ -99,19 +99,24 @@ pub(in crate::transport::rest) async fn identify(
     if let Some(known) = parts.extensions.get::<Identity>() {
         return Ok(known.clone());
     }
-    let identity = recognise(token_of(&parts.headers, rest)?, rest).await?;
+    let origin = Context::from_request_parts(parts, rest).await?.origin();
+    let identity = recognise(token_of(&parts.headers, rest)?, &origin, rest).await?;
     parts.extensions.insert(identity.clone());
     Ok(identity)
 }
 
-/// Whose credential this is.
-pub(super) async fn recognise(token: &str, rest: &RestState) -> Result<Identity, Problem> {
+/// Whose credential this is, and where it comes from.
+pub(super) async fn recognise(
+    token: &str,
+    origin: &Origin,
+    rest: &RestState,
+) -> Result<Identity, Problem> {
     if token.starts_with(API_KEY_PREFIX) {
         let key = Bearer::new(token.to_owned());
         let key = rest.core.authenticate_api_key(&key).await?;
         Ok(Identity::ApiKey(key.id, key.scopes.into()))
     } else {
-        let claims = rest.node.check(token)?;
+        let claims = rest.tokens.check(token, origin).await?;
         rest.core.note_presented(&claims).await?;
         Ok(Identity::User(Arc::new(claims)))
     }
@@ -161,9 +166,9 @@ impl FromRequestParts<RestState> for SignedInUserStale {
 
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
         let context = Context::from_request_parts(parts, rest).await?;
-        let claims = rest
-            .node
-            .check_allowing_stale(token_of(&parts.headers, rest)?)?;
+        let token = token_of(&parts.headers, rest)?;
+        let origin = context.origin();
+        let claims = rest.tokens.check_allowing_stale(token, &origin).await?;
         rest.core.note_presented(&claims).await?;
         let claims = Arc::new(claims);
         Ok(Self(SignedInUser { claims, context }))

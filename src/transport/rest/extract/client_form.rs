@@ -72,7 +72,7 @@ impl<T: DeserializeOwned + Send> FromRequest<RestState> for ClientForm<T> {
             form,
         }) = Form::from_request(request, rest).await?;
         let key = in_header.or(client_secret).ok_or(Error::TokenMissing)?;
-        let identity = recognise(&key, rest).await?;
+        let identity = recognise(&key, &context.origin(), rest).await?;
         Ok(Self {
             form,
             identity,

@@ -10,7 +10,7 @@ use super::caller::{API_KEY_PREFIX, Identity, Who, forbidden, identify, recognis
 use crate::domain::access::{Actor, InitiatingEntity, Scope};
 use crate::domain::error::Error;
 use crate::domain::secret::Bearer;
-use crate::service::{Call, Mode, Power};
+use crate::service::{Call, Mode, Origin, Power};
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
 use crate::transport::rest::problem::Problem;
@@ -51,7 +51,7 @@ impl Credential {
 
     /// Whether it would still be let in.
     pub(in crate::transport::rest) async fn check(&self, rest: &RestState) -> Result<(), Problem> {
-        let identity = recognise(self.token.expose(), rest).await?;
+        let identity = recognise(self.token.expose(), &self.context.origin(), rest).await?;
         if (self.suffices)(&identity) {
             Ok(())
         } else {
@@ -101,15 +101,17 @@ pub(in crate::transport::rest) async fn asked_about(
     headers: &HeaderMap,
     rest: &RestState,
 ) -> Result<Claims, Problem> {
+    // Who asks is a proxy or a service, and not the person's own program.
+    let origin = Origin::default();
     let mut token = token_of(headers, rest)?;
     if token.starts_with(API_KEY_PREFIX) {
-        if !recognise(token, rest).await?.may(Scope::Verify) {
+        if !recognise(token, &origin, rest).await?.may(Scope::Verify) {
             return Err(forbidden());
         }
         let given = headers.get(X_ACCESS_TOKEN).ok_or(Error::TokenMissing)?;
         token = given.to_str().map_err(|_| Error::TokenInvalid)?;
     }
-    let claims = rest.node.check(token)?;
+    let claims = rest.tokens.check(token, &origin).await?;
     rest.core.note_presented(&claims).await?;
     Ok(claims)
 }

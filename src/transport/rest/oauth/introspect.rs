@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 
 use crate::domain::access::Scope;
 use crate::domain::error::Error;
+use crate::service::Origin;
 use crate::transport::rest::RestState;
 use crate::transport::rest::extract::{ClientForm, Json, NoQuery};
 use crate::transport::rest::problem::Problem;
@@ -61,7 +62,8 @@ async fn introspect(
     asked: ClientForm<Question>,
 ) -> Result<Json<Answer>, Problem> {
     let question = asked.of_service(Scope::Verify)?;
-    let token = match rest.node.examine(&question.token) {
+    let origin = Origin::default();
+    let token = match rest.tokens.examine(&question.token, &origin).await {
         Ok((claims, Verdict::Good)) => {
             rest.core.note_presented(&claims).await?;
             Some(Active {
@@ -69,8 +71,16 @@ async fn introspect(
                 claims,
             })
         }
+        // The last four are of tokens of other issuers that stand for nobody here.
         Ok((_, Verdict::Ended(..) | Verdict::Stale(_)))
-        | Err(Error::TokenInvalid | Error::TokenExpired) => None,
+        | Err(
+            Error::TokenInvalid
+            | Error::TokenExpired
+            | Error::SessionEnded(_)
+            | Error::UserSuspended
+            | Error::Forbidden(_)
+            | Error::SessionLimitReached { .. },
+        ) => None,
         Err(other) => return Err(other.into()),
     };
     Ok(Json(Answer {

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use crate::domain::error::Error;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Bearer;
+use crate::service::Origin;
 use crate::transport::rest::RestState;
 use crate::transport::rest::extract::{ClientForm, NoQuery};
 use crate::transport::rest::problem::Problem;
@@ -47,20 +48,22 @@ async fn revoke(
     asked: ClientForm<Given>,
 ) -> Result<StatusCode, Problem> {
     let (given, call) = asked.of_writer()?;
-    if let Some(session) = session_of(&rest, given.token)? {
+    if let Some(session) = session_of(&rest, given.token).await? {
         rest.core.give_back(&call, session).await?;
     }
     Ok(StatusCode::OK)
 }
 
-fn session_of(rest: &RestState, token: String) -> Result<Option<SessionId>, Problem> {
+async fn session_of(rest: &RestState, token: String) -> Result<Option<SessionId>, Problem> {
     let token = Bearer::new(token);
     if let Some(session) = rest.core.session_of_refresh_token(&token) {
         return Ok(Some(session));
     }
-    match rest.node.examine(token.expose()) {
+    let origin = Origin::default();
+    match rest.tokens.examine(token.expose(), &origin).await {
         Ok((claims, Verdict::Good | Verdict::Stale(_))) => Ok(Some(claims.sid)),
-        Ok((_, Verdict::Ended(..))) | Err(Error::TokenInvalid | Error::TokenExpired) => Ok(None),
+        Ok((_, Verdict::Ended(..)))
+        | Err(Error::TokenInvalid | Error::TokenExpired | Error::SessionEnded(_)) => Ok(None),
         Err(other) => Err(other.into()),
     }
 }

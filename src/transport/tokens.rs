@@ -1,0 +1,127 @@
+//! What a token stands for here: one of ours for its own claims, one of an issuer whose tokens are taken as
+//! they are for claims of ours, as a ticket does. From there on nobody asks whose it was. It may not know
+//! which transport asks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::Mutex;
+use sessionwire_guard::{Claims, Verdict};
+
+use super::desk::Desk;
+use crate::domain::clock::Clock;
+use crate::domain::error::Error;
+use crate::node::Node;
+use crate::node::issuer::Issuers;
+use crate::service::Origin;
+
+/// How long the claims of a foreign token are good for without asking the writers again. The index keeps
+/// what concerns them for longer.
+const FRESH: Duration = Duration::from_mins(1);
+/// How many are remembered.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Looks at tokens; cloning shares what it remembers.
+#[derive(Clone)]
+pub struct Tokens {
+    node: Node,
+    issuers: Issuers,
+    desk: Arc<dyn Desk>,
+    clock: Arc<dyn Clock>,
+    remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
+}
+
+struct Remembered {
+    claims: Claims,
+    /// By uptime.
+    until: Duration,
+}
+
+impl Tokens {
+    /// Those of this server, and of issuers whose tokens are taken as they are.
+    pub fn new(node: Node, issuers: Issuers, desk: Arc<dyn Desk>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            node,
+            issuers,
+            desk,
+            clock,
+            remembered: Arc::default(),
+        }
+    }
+
+    /// Genuine and unexpired; ended or stale is told apart. `origin`: where the token comes from, for the
+    /// session that it may begin.
+    pub(super) async fn examine(
+        &self,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<(Claims, Verdict), Error> {
+        if !self.issuers.attaches(token) {
+            return self.node.examine(token);
+        }
+        let name = name_of(token);
+        if let Some(claims) = self.recall(&name) {
+            match self.node.verdict(&claims)? {
+                // Rights are ours, so they are read again; whoever brings the token can't refresh it here.
+                Verdict::Stale(_) => {}
+                verdict => return Ok((claims, verdict)),
+            }
+        }
+        let proof = self.issuers.verify(token, self.clock.as_ref()).await?;
+        let claims = self.desk.attach(proof, origin).await?;
+        // Whoever lost a seat to it is refused by the time that it is taken.
+        self.node.settle(claims.fence, Duration::ZERO).await;
+        let verdict = self.node.verdict(&claims)?;
+        self.remember(name, claims.clone());
+        Ok((claims, verdict))
+    }
+
+    /// Genuine, unexpired, not ended, not stale.
+    pub(super) async fn check(&self, token: &str, origin: &Origin) -> Result<Claims, Error> {
+        match self.examine(token, origin).await? {
+            (claims, Verdict::Good) => Ok(claims),
+            (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
+            (_, Verdict::Stale(_)) => Err(Error::TokenStale),
+        }
+    }
+
+    /// As [`Self::check`], but a stale token passes.
+    pub(super) async fn check_allowing_stale(
+        &self,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<Claims, Error> {
+        match self.examine(token, origin).await? {
+            (claims, Verdict::Good | Verdict::Stale(_)) => Ok(claims),
+            (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
+        }
+    }
+
+    fn recall(&self, name: &[u8; 32]) -> Option<Claims> {
+        let remembered = self.remembered.lock();
+        let found = remembered.get(name)?;
+        (found.until > self.clock.uptime()).then(|| found.claims.clone())
+    }
+
+    fn remember(&self, name: [u8; 32], claims: Claims) {
+        let now = self.clock.uptime();
+        let mut remembered = self.remembered.lock();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.retain(|_, it| it.until > now);
+        }
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        let until = now + FRESH;
+        remembered.insert(name, Remembered { claims, until });
+    }
+}
+
+/// A short name of a long text.
+fn name_of(token: &str) -> [u8; 32] {
+    let mut name = [0; 32];
+    name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    name
+}
