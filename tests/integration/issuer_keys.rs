@@ -325,3 +325,23 @@ async fn private_addresses_are_not_connected_to_unless_allowed() {
     }
     accepting.abort();
 }
+
+#[tokio::test]
+async fn a_secret_and_published_keys_stand_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, SECRET).unwrap();
+    let provider = Provider::start(IssuerKey::ec("k1")).await;
+    let more = format!(
+        ", preset = 'supabase', session_claim = 'sid', auth_time_claim = 'auth_time', \
+         jwks_url = '{}/keys', secret_file = '{}'",
+        provider.url,
+        path.display()
+    );
+    let server = Server::start_with(&[("ISSUERS", &provider.setting(&more))]).await;
+    let claims = provider.claims(&server, "1", "s1");
+    for key in [&provider.key, &IssuerKey::secret(SECRET)] {
+        let answer = server.exchange(&key.sign(&claims), "phone").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+}

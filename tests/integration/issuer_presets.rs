@@ -1,6 +1,7 @@
 //! Each preset with tokens as its provider makes them.
 
 use serde_json::{Value, json};
+use sessionwire::config::Config;
 
 use crate::support::{IssuerKey, Provider, Server};
 
@@ -193,4 +194,27 @@ async fn firebase_id_tokens() {
 #[tokio::test]
 async fn supabase_access_tokens() {
     try_shape(IssuerKey::ec("a1b2c3"), supabase).await;
+}
+
+/// What the pages say to configure, and the page for all of them.
+#[test]
+fn the_pages_say_what_the_server_takes() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
+    let pages = [
+        "issuers",
+        "integration/cognito-react-native",
+        "integration/auth0-spa",
+        "integration/keycloak",
+        "integration/supabase",
+    ];
+    for page in pages {
+        let text = std::fs::read_to_string(format!("{docs}/{page}.md")).unwrap();
+        let blocks = text.split("```toml\n").skip(1);
+        let blocks = blocks.map(|block| block.split("```").next().unwrap());
+        let whole: Vec<_> = blocks.filter(|it| it.contains("[[issuers]]")).collect();
+        assert_eq!(whole.len(), 1, "{page}");
+        let config = Config::from_sources(Some(whole[0]), []);
+        let config = config.unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert_eq!(config.issuers.len(), 1, "{page}");
+    }
 }

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import WebSocket from 'ws';
+import { createSession } from '../../clients/js/src/index.js';
 import { Person, eventually, exchange, key, listen, post, world } from './support.js';
 
 for (const alg of /** @type {const} */ (['RS256', 'ES256'])) {
@@ -96,4 +98,41 @@ test('the provider is away for a while', async (t) => {
 
   await op.listen();
   await eventually(async () => ((await exchange(server, another)).status === 200 ? true : null));
+});
+
+test('an application that uses the client', async (t) => {
+  const { op, server } = await world(t, 'RS256');
+  const anna = new Person(op, 'anna');
+  const session = createSession({
+    url: server.url,
+    device: { platform: 'ios' },
+    WebSocket: /** @type {any} */ (WebSocket),
+  });
+  t.after(() => session.close());
+  await session.ready;
+  const { access_token: token } = await anna.signIn();
+  const answer = await session.signIn({ token });
+  assert.equal(answer.outcome, 'signed_in');
+  assert.equal(session.user?.username, 'op:anna');
+  await eventually(async () => (session.state === 'live' ? true : null));
+  const ended = new Promise((resolve) => session.on('ended', resolve));
+  await anna.signOut();
+  assert.equal((await ended).reason, 'identity_provider_logout');
+  const { code } = await session.signIn({ token }).catch((error) => error);
+  assert.equal(code, 'session_ended');
+});
+
+test('the token as it is opens a socket, and no more once its person signed out there', async (t) => {
+  const { op, server } = await world(t, 'ES256', 'attach');
+  const anna = new Person(op, 'anna');
+  const { access_token: token } = await anna.signIn();
+  const socket = listen(t, server, token);
+  await socket.next('welcome');
+  const me = () => fetch(`${server.url}/v1/me`, { headers: { authorization: `Bearer ${token}` } });
+  assert.equal(/** @type {any} */ (await (await me()).json()).username, 'op:anna');
+  await anna.signOut();
+  assert.equal((await socket.next('session.revoked')).reason, 'identity_provider_logout');
+  const refused = await me();
+  assert.equal(refused.status, 401);
+  assert.equal(/** @type {any} */ (await refused.json()).code, 'session_ended');
 });

@@ -106,13 +106,14 @@ class Op {
  * A provider and a server that takes its tokens.
  * @param {import('node:test').TestContext} t
  * @param {Algorithm} alg
+ * @param {'exchange' | 'attach'} [use]
  */
-export async function world(t, alg) {
+export async function world(t, alg, use = 'exchange') {
   const op = new Op(alg);
   await op.listen();
   t.after(() => op.stop().catch(() => {}));
   const issuers = `[{ name = 'op', issuer = '${op.url}', audiences = ['${AUDIENCE}'], addresses = 'any',
-    logout_audiences = ['${CLIENT}'], strangers = 'create' }]`.replace(/\s+/g, ' ');
+    logout_audiences = ['${CLIENT}'], strangers = 'create', use = '${use}' }]`.replace(/\s+/g, ' ');
   /** @type {Server} */
   const server = await startServe(t, { SESSIONWIRE_ISSUERS: issuers });
   const logoutUri = `${server.url}/v1/back-channel-logout/op`;

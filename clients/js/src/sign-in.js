@@ -55,6 +55,9 @@ export class SignIn {
       if (this.#cookies) throw new SessionwireError('not_with_cookies', 'Only the server itself can put the tokens in cookies.');
       return this.#enter(ticket, () => this.#api.through((signal) => options.ask(who, signal)));
     }
+    if ('token' in options) {
+      return this.#enter(ticket, () => this.#api.enter('/v1/sign-in/token', { token: options.token, ...who }));
+    }
     const { username, password } = options;
     return this.#enter(ticket, () => this.#api.enter('/v1/sign-in', { username, password, ...who }));
   }

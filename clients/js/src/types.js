@@ -13,12 +13,14 @@
 /** @typedef {{ readonly deviceName: string, readonly platform: string, readonly lastActiveAt: string }} SeatTaken */
 
 /**
- * With a password here; or through a back end of the application's, which signs its user in (`POST
- * /v1/users/{id}/sessions`) and passes the server's answer on as it is.
- * @typedef {(ByPassword | ByAsking) & { rememberMe?: boolean }} SignInOptions `rememberMe`: for the longer pair of
- *   lifetimes in the policy.
+ * With a password here; with a token of an identity provider whose tokens the server takes; or through a back end
+ * of the application's, which signs its user in (`POST /v1/users/{id}/sessions`) and passes the server's answer on as
+ * it is.
+ * @typedef {(ByPassword | ByToken | ByAsking) & { rememberMe?: boolean }} SignInOptions `rememberMe`: for the longer
+ *   pair of lifetimes in the policy.
  */
 /** @typedef {{ username: string, password: string }} ByPassword */
+/** @typedef {{ token: string }} ByToken */
 /** @typedef {{ ask: (who: Asking, signal: AbortSignal) => Promise<Response> }} ByAsking */
 /** @typedef {{ readonly device: Device, readonly remember_me: boolean }} Asking What the server wants in the body. */
 
