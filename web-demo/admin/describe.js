@@ -24,6 +24,7 @@ const REASONS = {
 
 export const EVENT_TYPES = [
   'user.created', 'user.updated', 'user.suspended', 'user.resumed', 'user.deleted', 'user.password_changed',
+  'identity.linked', 'identity.unlinked',
   'group.created', 'group.updated', 'group.deleted', 'group.permissions_changed',
   'membership.added', 'membership.removed', 'session.started', 'session.ended', 'device.revoked',
   'takeover.requested', 'takeover.answered', 'policy.changed', 'policy.removed', 'notice.sent',
@@ -45,13 +46,15 @@ export function describe({ type, data, subject }, person) {
     case 'user.resumed': return { text: `${who} may sign in again`, tone: 'at' };
     case 'user.deleted': return { text: `${who} was deleted`, tone: 'bad' };
     case 'user.password_changed': return { text: `${who} has a new password`, tone: 'warn' };
+    case 'identity.linked': return { text: `${who} signs in by ${data.issuer}`, tone: 'at' };
+    case 'identity.unlinked': return { text: `${who} no longer signs in by ${data.issuer}`, tone: 'warn' };
     case 'group.created': return { text: `Group ${data.name} was created`, tone: 'at' };
     case 'group.updated': return { text: data.old_name === data.name ? `Group ${data.name} was changed` : `Group ${data.old_name} is now ${data.name}`, tone: '' };
     case 'group.deleted': return { text: `Group ${data.name} was deleted`, tone: 'bad' };
     case 'group.permissions_changed': return { text: `Group ${data.name}: ${changes(data.added, data.removed)}`, tone: 'warn' };
     case 'membership.added': return { text: `${who} joined ${data.group}`, tone: 'at' };
     case 'membership.removed': return { text: `${who} left ${data.group}`, tone: 'warn' };
-    case 'session.started': return { text: `${who} signed in on ${deviceName(data.device)}`, tone: 'at' };
+    case 'session.started': return { text: `${who} signed in on ${deviceName(data.device)}${data.issuer ? `, by ${data.issuer}` : ''}`, tone: 'at' };
     case 'session.ended': return { text: `${who} ${REASONS[data.reason] ?? 'ended a session'}${data.replaced_by ? ` (${deviceName(data.replaced_by)})` : ''}`, tone: data.reason === 'signed_out' ? '' : 'bad' };
     case 'device.revoked': return { text: `A device of ${who} was removed`, tone: 'warn' };
     case 'takeover.requested': return { text: `${who} asks for a seat on ${data.device_name ?? 'another device'}`, tone: 'warn' };
