@@ -191,6 +191,12 @@ impl Core {
         Ok(())
     }
 
+    /// The user whom an issuer knows by this.
+    pub async fn find_user_of(&self, identity: &Identity) -> Result<Option<UserId>> {
+        let found = self.read().await?.find_identity(identity).await?;
+        Ok(found.map(|row| row.user_id))
+    }
+
     /// Who a user is for other issuers.
     pub async fn list_identities(&self, user: UserId) -> Result<Vec<Identity>> {
         let mut tx = self.read().await?;

@@ -149,3 +149,21 @@ async fn a_session_that_ran_out_is_over_before_anybody_has_swept_it() {
     assert_eq!(refused.code(), "session_ended", "{}", refused.body);
     assert_eq!(refused.body["reason"], "idle_timeout");
 }
+
+#[tokio::test]
+async fn a_provider_revokes_whom_it_knows_by_its_own_name() {
+    let (provider, server) = world().await;
+    let token = provider.token(&server, "anna", "s1");
+    let who = SignedIn::read(&server.exchange(&token, "phone").await.body);
+    let revoke = async |iss: &str| {
+        let body = json!({ "sub_id": { "format": "iss_sub", "iss": iss, "sub": "anna" } });
+        let path = "/global-token-revocation";
+        assert_eq!(server.post(path, &server.key, body).await.status, 204);
+        server.get("/v1/me", &who.access_token).await
+    };
+    assert_eq!(revoke("https://elsewhere.example").await.status, 200);
+    let refused = revoke(&provider.url).await;
+    assert_eq!(refused.body["reason"], "identity_provider_logout");
+    let again = server.exchange(&token, "phone").await;
+    assert_eq!(again.code(), "session_ended");
+}

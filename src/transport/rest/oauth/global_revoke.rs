@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::domain::error::Error;
+use crate::domain::issuer::Identity;
 use crate::domain::user::UserRef;
 use crate::service::Mode;
 use crate::transport::rest::RestState;
@@ -26,7 +27,7 @@ struct GlobalRevocation {
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "format", rename_all = "snake_case")]
 enum SubjectId {
-    /// A user of this issuer, by id, or of another, by the external id.
+    /// A user of this issuer, by id; or of another, as linked to it, else by the external id.
     IssSub { iss: String, sub: String },
     /// A user by the external id.
     Opaque { id: String },
@@ -50,7 +51,7 @@ async fn revoke_globally(
 ) -> Result<StatusCode, Problem> {
     let user = match body.sub_id {
         SubjectId::IssSub { iss, sub } if iss == rest.core.issuer() => sub.parse().ok(),
-        SubjectId::IssSub { sub, .. } => Some(UserRef::External(sub)),
+        SubjectId::IssSub { iss, sub } => Some(of_another(&rest, iss, sub).await?),
         SubjectId::Opaque { id } => Some(UserRef::External(id)),
     };
     let call = caller.call(Mode::Commit);
@@ -62,4 +63,14 @@ async fn revoke_globally(
         Ok(()) | Err(Error::NotFound(_)) => Ok(StatusCode::NO_CONTENT),
         Err(other) => Err(other.into()),
     }
+}
+
+/// Whom another issuer means.
+async fn of_another(rest: &RestState, issuer: String, subject: String) -> Result<UserRef, Problem> {
+    let external = UserRef::External(subject.clone());
+    let linked = rest
+        .core
+        .find_user_of(&Identity { issuer, subject })
+        .await?;
+    Ok(linked.map_or(external, UserRef::Id))
 }
