@@ -160,6 +160,7 @@ impl App {
         let tasks = vec![
             tokio::spawn(upkeep::keep_sweeping(core.clone(), config.sweep_interval)),
             tokio::spawn(upkeep::keep_forgetting(core.clone())),
+            tokio::spawn(upkeep::keep_signing_keys(core.clone())),
         ];
         Ok(Self {
             core,
@@ -363,6 +364,7 @@ fn core_settings(config: &Config, issuer: String) -> CoreSettings {
             TokenAlgorithm::EdDsa => sessionwire_guard::Algorithm::EdDSA,
             TokenAlgorithm::Rs256 => sessionwire_guard::Algorithm::RS256,
         },
+        signing_key_age_max: config.signing_key_age_max,
         access_token_ttl: config.access_token_ttl,
         refresh_grace: config.refresh_grace,
         refresh_lost_answer: config.refresh_lost_answer,

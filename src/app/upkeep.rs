@@ -1,4 +1,4 @@
-//! What is done again and again: sessions past their time are ended, and what nobody needs is forgotten.
+//! What a server does from time to time without being asked. It may not know what that is, only how often.
 
 use std::time::Duration;
 
@@ -6,6 +6,9 @@ use crate::service::Core;
 
 /// How often what nobody needs is forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
+/// How often the signing keys are looked at: more often than a new one waits before it signs, so that a
+/// key made by another process signs when it said it would.
+const LOOK_AT_KEYS_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) async fn keep_sweeping(core: Core, every: Duration) {
     let mut ticks = tokio::time::interval(every);
@@ -30,6 +33,16 @@ pub(super) async fn keep_forgetting(core: Core) {
         ticks.tick().await;
         if let Err(error) = core.forget().await {
             tracing::warn!(error = ?error, "outdated rows can't be forgotten; trying again");
+        }
+    }
+}
+
+pub(super) async fn keep_signing_keys(core: Core) {
+    let mut ticks = tokio::time::interval(LOOK_AT_KEYS_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = core.tend_signing_keys().await {
+            tracing::warn!(error = ?error, "signing keys can't be looked after; trying again");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Commands beside a running server: `migrate`, `config check`, `user create`, `key create`.
+//! Commands beside a running server: `migrate`, `config check`, `user create`, `key create`, `key rotate`.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
@@ -96,6 +96,12 @@ pub(super) async fn create_key(args: KeyArgs) -> Result<(), CommandError> {
         .create_api_key(&Call::system(), args.name, args.scopes)
         .await?;
     print(key.expose())
+}
+
+pub(super) async fn rotate_key(file: Option<&Path>) -> Result<(), CommandError> {
+    let app = open(file).await?;
+    let rotated = app.core.rotate_signing_key(&Call::system()).await?;
+    print(&rotated.value.kid)
 }
 
 async fn open(file: Option<&Path>) -> Result<App, CommandError> {

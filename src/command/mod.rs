@@ -42,7 +42,7 @@ enum Command {
     /// Manages users.
     #[command(subcommand)]
     User(UserCommand),
-    /// Manages API keys.
+    /// Manages API keys and the signing key.
     #[command(subcommand)]
     Key(KeyCommand),
 }
@@ -71,6 +71,8 @@ enum UserCommand {
 enum KeyCommand {
     /// Makes an API key and prints it, alone, on standard output.
     Create(admin::KeyArgs),
+    /// Brings a new signing key into use and prints its `kid`; a running server takes it up.
+    Rotate(ConfigFile),
 }
 
 /// Why a command failed.
@@ -113,6 +115,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::Config(ConfigCommand::Check(file)) => admin::check_config(file.config.as_deref()),
         Command::User(UserCommand::Create(args)) => admin::create_user(args).await,
         Command::Key(KeyCommand::Create(args)) => admin::create_key(args).await,
+        Command::Key(KeyCommand::Rotate(file)) => admin::rotate_key(file.config.as_deref()).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

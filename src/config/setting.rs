@@ -43,6 +43,8 @@ pub enum Kind {
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
+    /// Days of 24 hours.
+    Days,
     /// Seconds.
     Seconds,
     /// Thousandths of a second.
@@ -203,6 +205,7 @@ impl fmt::Display for Kind {
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Days => "days",
             Self::Seconds => "seconds",
             Self::Milliseconds => "milliseconds",
             Self::Bytes => "bytes",

@@ -44,6 +44,9 @@ settings! {
     /// What access tokens are signed with.
     "token_algorithm" => token_algorithm: TokenAlgorithm = TokenAlgorithm::Es256,
         Kind::Word(TokenAlgorithm::WORDS);
+    /// How long a key signs before a new one takes its place.
+    "signing_key_age_max_days" => signing_key_age_max: Duration = Duration::from_hours(90 * 24),
+        Kind::Number { min: 1, max: 3650, unit: Unit::Days };
     /// How long a stopping server takes to send its clients elsewhere.
     "drain_s" => drain: Duration = Duration::from_secs(10), seconds(0, 300);
     /// How often a connection is asked whether it still is one.
@@ -157,6 +160,7 @@ mod tests {
                 continue;
             };
             let ending = match unit {
+                Unit::Days => "_days",
                 Unit::Seconds => "_s",
                 Unit::Milliseconds => "_ms",
                 Unit::Bytes => "_bytes",

@@ -79,6 +79,9 @@ impl Value for Duration {
         let number = bounded(given, kind)?;
         match kind {
             Kind::Number {
+                unit: Unit::Days, ..
+            } => Ok(Self::from_hours(number.saturating_mul(24))),
+            Kind::Number {
                 unit: Unit::Seconds,
                 ..
             } => Ok(Self::from_secs(number)),
@@ -92,6 +95,9 @@ impl Value for Duration {
 
     fn show(&self, kind: &Kind) -> String {
         match kind {
+            Kind::Number {
+                unit: Unit::Days, ..
+            } => (self.as_secs() / 86_400).to_string(),
             Kind::Number {
                 unit: Unit::Milliseconds,
                 ..

@@ -1,4 +1,4 @@
-//! Signing keys and API keys.
+//! Signing keys and API keys. It may not know when or by whom it is asked to look after them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::domain::event::Event;
 use crate::domain::id::ApiKeyId;
 use crate::domain::secret::Bearer;
 use crate::domain::text::{TITLE_CHARS_MAX, check_line};
-use crate::storage::{ApiKeyRow, SigningKeyRow};
+use crate::storage::{ApiKeyRow, SigningKeyRow, Tx};
 
 /// A new key is listed this long before it signs, so that no verifier meets a token of a key that it
 /// does not know.
@@ -54,15 +54,45 @@ impl Core {
                 now.plus(LISTED_BEFORE_SIGNING)
             };
             let row = self.make_signing_key(now, signs_from).await?;
-            tx.retire_signing_keys(retired_until(signs_from)).await?;
-            tx.insert_signing_key(&row).await?;
-            tx.record(
-                &Call::system().cause,
-                Event::SigningKeyRotated { kid: row.kid },
-            );
+            bring_into_use(&mut tx, &Call::system(), &row).await?;
         }
         self.commit(tx).await?;
         self.load_signing_keys().await
+    }
+
+    /// Replaces the signing key where it has signed for as long as the settings allow, and takes in
+    /// what another process, a command for instance, has changed.
+    pub async fn tend_signing_keys(&self) -> Result<()> {
+        let now = self.clock.now();
+        let present = self.read().await?.list_signing_keys(now).await?;
+        if self.is_rotation_due(&present, now) {
+            let call = Call::system();
+            let row = self
+                .make_signing_key(now, now.plus(LISTED_BEFORE_SIGNING))
+                .await?;
+            let mut tx = self.begin().await?;
+            // Somebody may have rotated since.
+            if self.is_rotation_due(&tx.list_signing_keys(now).await?, now) {
+                bring_into_use(&mut tx, &call, &row).await?;
+            }
+            self.commit(tx).await?;
+            return self.load_signing_keys().await;
+        }
+        let loaded = Arc::clone(&self.signing.read());
+        let is_loaded = |row: &SigningKeyRow| loaded.iter().any(|key| key.kid == row.kid);
+        if present.iter().all(is_loaded) {
+            Ok(())
+        } else {
+            self.load_signing_keys().await
+        }
+    }
+
+    fn is_rotation_due(&self, present: &[SigningKeyRow], now: Timestamp) -> bool {
+        let age = self.settings.signing_key_age_max;
+        // The newest comes first.
+        present
+            .first()
+            .is_some_and(|key| key.signs_from.plus(age) <= now)
     }
 
     /// Reads the signing keys into memory.
@@ -97,15 +127,7 @@ impl Core {
             .make_signing_key(now, now.plus(LISTED_BEFORE_SIGNING))
             .await?;
         let mut tx = self.begin().await?;
-        tx.retire_signing_keys(retired_until(row.signs_from))
-            .await?;
-        tx.insert_signing_key(&row).await?;
-        tx.record(
-            &call.cause,
-            Event::SigningKeyRotated {
-                kid: row.kid.clone(),
-            },
-        );
+        bring_into_use(&mut tx, call, &row).await?;
         let done = self.conclude(call, tx, view(row)).await?;
         self.load_signing_keys().await?;
         Ok(done)
@@ -252,6 +274,16 @@ impl Core {
             .map(api_key_view)
             .ok_or(Error::TokenInvalid)
     }
+}
+
+/// Lists a new key, and limits how long the others stay listed.
+async fn bring_into_use(tx: &mut Tx, call: &Call, row: &SigningKeyRow) -> Result<()> {
+    tx.retire_signing_keys(retired_until(row.signs_from))
+        .await?;
+    tx.insert_signing_key(row).await?;
+    let kid = row.kid.clone();
+    tx.record(&call.cause, Event::SigningKeyRotated { kid });
+    Ok(())
 }
 
 fn retired_until(signs_from: Timestamp) -> Timestamp {

@@ -74,6 +74,8 @@ pub struct CoreSettings {
     pub client_id: String,
     /// How tokens are signed.
     pub algorithm: sessionwire_guard::Algorithm,
+    /// How long a key signs before another one takes its place.
+    pub signing_key_age_max: Duration,
     /// How long an access token lives.
     pub access_token_ttl: Duration,
     /// How long the predecessor of a refresh token gets the current one without further question.

@@ -1,12 +1,14 @@
 //! Bad tokens, keys and their rotation.
 
+use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 
-use crate::support::{Server, SignedIn};
+use crate::crash::call;
+use crate::support::{PROGRAM, Program, Server, SignedIn, program_key};
 
 fn parts(token: &str) -> (Value, Value, String) {
     let mut parts = token.split('.');
@@ -16,6 +18,10 @@ fn parts(token: &str) -> (Value, Value, String) {
     };
     let (header, claims) = (json(), json());
     (header, claims, parts.next().unwrap().to_owned())
+}
+
+fn kid(token: &str) -> String {
+    parts(token).0["kid"].as_str().unwrap().to_owned()
 }
 
 fn join(header: &Value, claims: &Value, signature: &str) -> String {
@@ -168,7 +174,6 @@ async fn keys_rotate_without_a_gap() {
     let at_once = SignedIn::read(&server.refresh(&old.refresh_token).await.body);
     server.advance(Duration::from_secs(6)).await;
     let new = SignedIn::read(&server.refresh(&at_once.refresh_token).await.body);
-    let kid = |token: &str| parts(token).0["kid"].clone();
     assert_eq!(
         kid(&at_once.access_token),
         kid(&old.access_token),
@@ -177,6 +182,89 @@ async fn keys_rotate_without_a_gap() {
     assert_ne!(kid(&new.access_token), kid(&old.access_token));
     for token in [&old.access_token, &at_once.access_token, &new.access_token] {
         assert_eq!(server.get("/v1/me", token).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_signing_key_is_replaced_when_its_time_is_over() {
+    const DAY: Duration = Duration::from_hours(24);
+    let server = Server::start_with(&[("SIGNING_KEY_AGE_MAX_DAYS", "30")]).await;
+    server.user("anna", &[]).await;
+    let first = kid(&server.sign_in("anna", "laptop").await.access_token);
+    // The rotation is asked for day by day, so that one before its time shows in the log.
+    for _ in 0..29 {
+        server.advance(DAY).await;
+        server.core.tend_signing_keys().await.unwrap();
+    }
+    let late = server.sign_in("anna", "phone").await;
+    assert_eq!(kid(&late.access_token), first);
+    server.advance(DAY).await;
+    let rotated = async {
+        loop {
+            let path = "/v1/events?type=signing_key.rotated";
+            let events = server.get(path, &server.key).await.body;
+            let events = events["items"].as_array().unwrap().clone();
+            if events.len() > 1 {
+                return events;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let events = tokio::time::timeout(Duration::from_mins(1), rotated).await;
+    let events = events.expect("nobody rotated");
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert_eq!(events[0]["data"]["kid"], first);
+    assert_eq!(events[1]["actor"]["type"], "system");
+    let soon = server.sign_in("anna", "tablet").await;
+    server.advance(Duration::from_secs(6)).await;
+    let new = server.sign_in("anna", "watch").await;
+    assert_eq!(kid(&soon.access_token), first, "listed before it signs");
+    assert_eq!(kid(&new.access_token), events[1]["data"]["kid"]);
+    for who in [&soon, &new] {
+        assert_eq!(server.get("/v1/me", &who.access_token).await.status, 200);
+    }
+    server.core.tend_signing_keys().await.unwrap();
+    let keys = server.get("/v1/signing-keys", &server.key).await.body;
+    assert_eq!(keys["items"].as_array().unwrap().len(), 2, "{keys}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_takes_up_a_key_that_the_command_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = program_key(directory.path());
+    let program = Program::serve(directory.path(), 0);
+    let http = reqwest::Client::new();
+    let post = async |path: &str, key: &str, body: Value| {
+        let url = format!("{}{path}", program.url);
+        call(&http, "POST", url, key, body).await.unwrap()
+    };
+    let anna = json!({ "username": "anna", "password": "correct horse battery" });
+    post("/v1/users", &key, anna.clone()).await;
+    let mut anna = anna;
+    anna["device"] = json!({ "id": uuid::Uuid::from_u128(7), "name": "laptop", "platform": "web" });
+    let mut who = SignedIn::read(&post("/v1/sign-in", "", anna).await);
+    let old = who.access_token.clone();
+    let made = Command::new(PROGRAM)
+        .args(["key", "rotate"])
+        .env("SESSIONWIRE_DATA_DIR", directory.path())
+        .output()
+        .unwrap();
+    let (made, complaint) = (made.stdout, String::from_utf8_lossy(&made.stderr));
+    let made = String::from_utf8(made).unwrap().trim().to_owned();
+    assert!(!made.is_empty() && kid(&old) != made, "{complaint}");
+    let taken_up = async {
+        while kid(&who.access_token) != made {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let refresh = json!({ "refresh_token": who.refresh_token });
+            who = SignedIn::read(&post("/v1/token/refresh", "", refresh).await);
+        }
+    };
+    let taken_up = tokio::time::timeout(Duration::from_mins(1), taken_up).await;
+    taken_up.expect("the server signs with the old key still");
+    for token in [&old, &who.access_token] {
+        let url = format!("{}/v1/me", program.url);
+        let me = call(&http, "GET", url, token, json!({})).await.unwrap();
+        assert_eq!(me["username"], "anna", "{me}");
     }
 }
 
