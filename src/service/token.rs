@@ -88,10 +88,11 @@ impl Core {
             as_of: claims.as_of,
             user: UserView {
                 user,
-                groups: claims.groups,
-                permissions: claims.permissions,
+                groups: claims.groups.clone(),
+                permissions: claims.permissions.clone(),
             },
             access_token,
+            claims,
             refresh_token: self.vault.refresh_token(session.id, state.generation),
             session,
         })

@@ -160,6 +160,8 @@ pub struct SignedIn {
     pub user: UserView,
     /// The access token.
     pub access_token: String,
+    /// What it says.
+    pub claims: sessionwire_guard::Claims,
     /// How long it lives, in seconds.
     pub expires_in_s: u64,
     /// How much of the log it has seen.

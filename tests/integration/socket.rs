@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Heard, Server, SignedIn};
+use crate::support::{Heard, Server, SignedIn, device_named};
 
 async fn anna() -> (Server, SignedIn) {
     let server = Server::start().await;
@@ -60,6 +60,38 @@ async fn a_ticket_opens_one_socket_and_is_spent_by_the_first_attempt() {
     );
     let mut late = server.socket_with(&path, &[]).await;
     assert_eq!(late.expect_close(4500).await, "token_invalid");
+}
+
+#[tokio::test]
+async fn a_back_end_signs_its_user_in_and_gets_nothing_but_a_ticket() {
+    let server = Server::start().await;
+    let anna = server.user("anna", &[]).await;
+    let path = format!("/v1/users/{anna}/sessions");
+    let wanted = |answer: &str| json!({ "device": device_named("laptop"), "answer": answer });
+    let made = server.post(&path, &server.key, wanted("ticket")).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let members: Vec<_> = made.body.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["expires_at", "session_id", "ticket"]);
+    let socket = format!(
+        "/v1/socket?ticket={}",
+        made.body["ticket"].as_str().unwrap()
+    );
+    let mut first = server.socket_with(&socket, &[]).await;
+    let welcome = first.expect("welcome").await;
+    assert_eq!(welcome["session_id"], made.body["session_id"]);
+    let mut second = server.socket_with(&socket, &[]).await;
+    assert_eq!(second.expect_close(4500).await, "token_invalid");
+    let ended = server.delete(&path, &server.key).await;
+    assert_eq!(ended.body["sessions_ended"], 1);
+    first.expect("session.revoked").await;
+    let with_tokens = server.post(&path, &server.key, wanted("tokens")).await;
+    assert!(with_tokens.body["refresh_token"].is_string());
+    assert!(with_tokens.body["ticket"].is_null());
+    let unknown = server.post(&path, &server.key, wanted("cookie")).await;
+    assert_eq!(unknown.code(), "validation_failed");
+    let sessions = format!("/v1/sessions?user_id={anna}&state=live");
+    let live = server.get(&sessions, &server.key).await;
+    assert_eq!(live.body["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

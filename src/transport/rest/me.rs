@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use sessionwire_guard::Claims;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -75,10 +76,21 @@ impl OwnDeviceBody {
 /// Stands for the access token that asked for it, once, in a socket's address.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SocketTicket)]
-struct TicketBody {
+pub(super) struct TicketBody {
     ticket: String,
     #[schema(schema_with = schema::timestamp)]
     expires_at: Timestamp,
+}
+
+impl TicketBody {
+    /// A new one.
+    pub(super) async fn issue(rest: &RestState, claims: &Claims) -> Result<Self, Problem> {
+        let (ticket, expires_at) = rest.core.issue_ticket(claims).await?;
+        Ok(Self {
+            ticket: ticket.expose().to_owned(),
+            expires_at,
+        })
+    }
 }
 
 /// Which of one's own sessions.
@@ -260,9 +272,5 @@ async fn issue_ticket(
     _: NoQuery,
     _: NoBody,
 ) -> Result<Created<TicketBody>, Problem> {
-    let (ticket, expires_at) = rest.core.issue_ticket(&user.claims).await?;
-    Ok(Created(TicketBody {
-        ticket: ticket.expose().to_owned(),
-        expires_at,
-    }))
+    TicketBody::issue(&rest, &user.claims).await.map(Created)
 }

@@ -1,7 +1,7 @@
 //! Sessions of everybody: `/v1/sessions`, and those of one user.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 use super::RestState;
 use super::context::Context;
 use super::delivery::Delivery;
-use super::extract::{Id, Json, NoQuery, Query, Scoped, User, Who, object, resolved};
+use super::extract::{Created, Id, Json, NoQuery, Query, Scoped, User, Who, object, resolved};
+use super::me::TicketBody;
 use super::page::{ListBody, page};
 use super::problem::Problem;
 use super::receipt::{ChangeQuery, Changing, Outcome, ReceiptBody};
@@ -22,7 +23,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeviceId, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::user::UserRef;
-use crate::service::{Mode, SessionFilter};
+use crate::service::{Mode, SessionFilter, SignInAnswer};
 
 /// Whether a session lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -151,6 +152,39 @@ struct NewSessionBody {
     /// For the longer pair of lifetimes in the policy.
     #[serde(default)]
     remember_me: bool,
+    #[serde(default)]
+    answer: Handed,
+}
+
+/// What a back end gets of a session that it began for its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HandedOver)]
+enum Handed {
+    /// The access token and the refresh token.
+    #[default]
+    Tokens,
+    /// Nothing but a ticket for one socket.
+    Ticket,
+}
+
+/// A session of which only a ticket was handed over.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedInByTicket)]
+struct SignedInByTicketBody {
+    #[schema(value_type = Uuid)]
+    session_id: SessionId,
+    #[serde(flatten)]
+    ticket: TicketBody,
+}
+
+/// One of the two answers.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the answers")]
+enum NewSessionAnswer {
+    Tokens(Box<SignedInBody>),
+    Ticket(SignedInByTicketBody),
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
@@ -208,10 +242,12 @@ async fn end_user_sessions(
 
 /// Sign a user in
 ///
-/// For a back end that has proved who its user is.
+/// For a back end that has proved who its user is. With `answer: "ticket"` no token leaves the server: the
+/// answer has a `ticket` for one socket, and the session is of use as long as that socket's token would be.
+/// While devices are being asked (202) and where a seat is taken over, the tokens come all the same.
 #[utoipa::path(post, path = "/v1/users/{id}/sessions", params(("id" = String, Path, description = "The id, or `ext:` and the external id")),
     request_body = NewSessionBody, responses(
-    (status = 201, description = "Signed in", body = SignedInBody),
+    (status = 201, description = "Signed in; with `answer: \"ticket\"` a ticket alone", body = inline(NewSessionAnswer)),
     (status = 202, description = "The devices in the way are being asked", body = PendingBody)))]
 async fn start_session(
     State(rest): State<RestState>,
@@ -227,5 +263,12 @@ async fn start_session(
         .core
         .start_session(&call, id, device, body.remember_me, &origin)
         .await?;
+    if let (Handed::Ticket, SignInAnswer::SignedIn(signed_in)) = (body.answer, &signed_in) {
+        let by_ticket = SignedInByTicketBody {
+            session_id: signed_in.session.id,
+            ticket: TicketBody::issue(&rest, &signed_in.claims).await?,
+        };
+        return Ok(Created(by_ticket).into_response());
+    }
     Ok(answer(signed_in, StatusCode::CREATED, Delivery::Body))
 }
