@@ -7,16 +7,17 @@ use futures::future::BoxFuture;
 
 use super::AppError;
 use crate::config::{
-    Addresses, Config, KafkaSink, NatsSink, RedisSink, Sink, SinkStart, SinkTarget, SinkUrl,
-    WebhookSink,
+    Addresses, Config, KafkaSink, LogoutSink, NatsSink, RedisSink, Sink, SinkStart, SinkTarget,
+    SinkUrl, WebhookSink,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
+use crate::domain::event::SessionEnded;
 use crate::domain::secret::{Password, SharedSecret};
 use crate::node::Node;
 use crate::node::sink::{
-    AllMine, Beginning, KafkaSettings, NatsSettings, Notary, Pace, RedisSettings, SinkSpec, Sinks,
-    TargetSpec, WebhookSettings,
+    AllMine, Beginning, KafkaSettings, LogoutSettings, LogoutSigner, NatsSettings, Notary, Pace,
+    RedisSettings, SinkSpec, Sinks, TargetSpec, WebhookSettings,
 };
 use crate::service::{Call, Core};
 use crate::storage::Store;
@@ -31,6 +32,14 @@ impl Notary for CoreNotary {
         error: &'a str,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(self.0.disable_sink(sink, failing_since, error))
+    }
+}
+
+struct CoreSigner(Core);
+
+impl LogoutSigner for CoreSigner {
+    fn sign(&self, audience: &str, ended: &SessionEnded, jti: String) -> Result<String, Error> {
+        self.0.sign_logout(audience, ended, jti)
     }
 }
 
@@ -53,8 +62,9 @@ pub(super) async fn start(
         }
     }
     let notary = Arc::new(CoreNotary(core.clone()));
+    let signer = Arc::new(CoreSigner(core.clone()));
     let journal = Arc::new(store.clone());
-    Ok(Sinks::start(node, journal, notary, Arc::new(AllMine), specs).await?)
+    Ok(Sinks::start(node, journal, notary, Arc::new(AllMine), signer, specs).await?)
 }
 
 fn spec(sink: &Sink) -> SinkSpec {
@@ -63,6 +73,7 @@ fn spec(sink: &Sink) -> SinkSpec {
         SinkTarget::Nats(nats, password) => of_nats(nats, password.clone()),
         SinkTarget::Kafka(kafka) => of_kafka(kafka),
         SinkTarget::Webhook(webhook, secrets) => of_webhook(webhook, secrets.clone()),
+        SinkTarget::Logout(logout) => of_logout(logout),
     };
     SinkSpec {
         name: sink.basics.name.as_str().to_owned(),
@@ -134,6 +145,23 @@ fn of_webhook(webhook: &WebhookSink, secrets: Vec<SharedSecret>) -> (Pace, Targe
         patience: Some(webhook.disable_after),
     };
     (pace, TargetSpec::Webhook(settings))
+}
+
+fn of_logout(logout: &LogoutSink) -> (Pace, TargetSpec) {
+    let url = logout.url.as_ref().map(SinkUrl::expose);
+    let settings = LogoutSettings {
+        url: url.unwrap_or_default().to_owned(),
+        audience: logout.audience.clone().unwrap_or_default(),
+        allow_private: logout.addresses == Addresses::Any,
+        timeout: logout.timeout,
+    };
+    let pace = Pace {
+        // Whom a session was over for before is none of its business.
+        beginning: Beginning::Now,
+        retry_max: logout.retry_max,
+        patience: Some(logout.disable_after),
+    };
+    (pace, TargetSpec::Logout(settings))
 }
 
 fn beginning(start: SinkStart) -> Beginning {

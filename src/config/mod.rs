@@ -24,8 +24,8 @@ pub use error::{ConfigError, Problem};
 pub use issuers::{ForeignIssuer, GroupsFrom, IssuerSettings, Strangers, Usage};
 pub use setting::{Kind, Setting, Unit};
 pub use sinks::{
-    Addresses, Brokers, EventPatterns, KafkaSink, NatsSink, RedisSink, Sink, SinkBasics, SinkName,
-    SinkStart, SinkTarget, SinkUrl, VariableName, WebhookSink,
+    Addresses, Brokers, EventPatterns, KafkaSink, LogoutSink, NatsSink, RedisSink, Sink,
+    SinkBasics, SinkName, SinkStart, SinkTarget, SinkUrl, VariableName, WebhookSink,
 };
 pub use table::{Config, SETTINGS};
 pub use types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};

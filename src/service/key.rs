@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{EncodingKey, Header, jwk::Jwk};
+use serde::Serialize;
 use sessionwire_guard::keys::ACCESS_TOKEN_TYP;
 use sessionwire_guard::{Algorithm, Claims};
 
@@ -144,8 +145,13 @@ impl Core {
         Ok(serde_json::json!({ "keys": keys }))
     }
 
-    /// Signs claims with the newest key whose time has come.
+    /// An access token that says this.
     pub(super) fn sign(&self, claims: &Claims) -> Result<String> {
+        self.sign_as(ACCESS_TOKEN_TYP, claims)
+    }
+
+    /// Signs claims with the newest key whose time has come.
+    pub(super) fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String> {
         let now = self.clock.now();
         let keys = Arc::clone(&self.signing.read());
         let key = keys
@@ -154,7 +160,7 @@ impl Core {
             .or(keys.last())
             .ok_or_else(|| Error::internal("there is no signing key"))?;
         let mut header = Header::new(key.algorithm.jose());
-        header.typ = Some(ACCESS_TOKEN_TYP.into());
+        header.typ = Some(typ.into());
         header.kid = Some(key.kid.clone());
         jsonwebtoken::encode(&header, claims, &key.key).map_err(Error::internal)
     }

@@ -1,12 +1,51 @@
-//! Signed out by the person's identity provider. It may not know tokens.
+//! Signed out by the person's identity provider, and clients of ours that hear of it. It may not know who asks.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Call, Change, Core, Effect, Result};
 use crate::domain::Reason;
 use crate::domain::error::Error;
-use crate::domain::issuer::{Identity, LoggedOut, Logout};
+use crate::domain::event::SessionEnded;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::issuer::{Identity, LOGOUT_EVENT, LoggedOut, Logout};
 use crate::storage::{ForeignEnd, Tx};
 
+/// How long a logout token is good for (the specification asks for two minutes at most).
+const LOGOUT_TOKEN_TTL: Duration = Duration::from_mins(2);
+
+/// What a logout token of ours says (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+#[derive(Serialize)]
+struct LogoutClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    sub: UserId,
+    sid: SessionId,
+    events: Value,
+}
+
 impl Core {
+    /// A logout token for a client about a session that has ended. `jti` tells it from all others.
+    pub fn sign_logout(&self, audience: &str, ended: &SessionEnded, jti: String) -> Result<String> {
+        let now = self.clock.now();
+        let claims = LogoutClaims {
+            iss: &self.settings.issuer,
+            aud: audience,
+            iat: now.as_seconds(),
+            exp: now.plus(LOGOUT_TOKEN_TTL).as_seconds(),
+            jti,
+            sub: ended.user_id,
+            sid: ended.session_id,
+            events: json!({ LOGOUT_EVENT: {} }),
+        };
+        self.sign_as("logout+jwt", &claims)
+    }
+
     /// Ends the sessions that somebody's sign-in at an issuer led to. The same word of the issuer is taken
     /// once.
     pub async fn log_out_by_provider(&self, call: &Call, logout: Logout) -> Result<Change> {

@@ -55,6 +55,8 @@ mod sessions;
 #[cfg(test)]
 mod sink_kafka;
 #[cfg(test)]
+mod sink_logout;
+#[cfg(test)]
 mod sink_nats;
 #[cfg(test)]
 mod sink_redis;

@@ -17,16 +17,16 @@ use super::source::{Collected, Variables, file_values};
 use super::value::{Refusal, Value};
 use crate::domain::secret::{Password, SharedSecret};
 
-pub use tables::{KafkaSink, NatsSink, RedisSink, SinkBasics, WebhookSink};
+pub use tables::{KafkaSink, LogoutSink, NatsSink, RedisSink, SinkBasics, WebhookSink};
 pub use values::{Addresses, Brokers, EventPatterns, SinkName, SinkStart, SinkUrl, VariableName};
 
 use secrets::{secret, signing_secrets};
-use tables::{BASICS, KAFKA, NATS, REDIS, WEBHOOK};
+use tables::{BASICS, KAFKA, LOGOUT, NATS, REDIS, WEBHOOK};
 
 /// The name of the setting.
 const SINKS: &str = "sinks";
 /// The kinds there are.
-const KINDS: &[&str] = &["redis", "nats", "kafka", "webhook"];
+const KINDS: &[&str] = &["redis", "nats", "kafka", "webhook", "logout"];
 /// The most sinks.
 const SINKS_MAX: usize = 50;
 const KIND: &Setting = &Setting {
@@ -55,6 +55,8 @@ pub enum SinkTarget {
     Kafka(KafkaSink),
     /// A receiver of POSTs, and what they are signed with.
     Webhook(WebhookSink, Vec<SharedSecret>),
+    /// A client that wants to know when sessions are over.
+    Logout(LogoutSink),
 }
 
 impl SinkTarget {
@@ -64,6 +66,7 @@ impl SinkTarget {
             Self::Nats(..) => "nats",
             Self::Kafka(_) => "kafka",
             Self::Webhook(..) => "webhook",
+            Self::Logout(_) => "logout",
         }
     }
 }
@@ -83,6 +86,7 @@ impl Sink {
             SinkTarget::Nats(nats, _) => nats.rows(),
             SinkTarget::Kafka(kafka) => kafka.rows(),
             SinkTarget::Webhook(webhook, _) => webhook.rows(),
+            SinkTarget::Logout(logout) => logout.rows(),
         };
         let rows = std::iter::once(kind)
             .chain(self.basics.rows())
@@ -160,7 +164,7 @@ fn read(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem
         problems.push(Problem::refused(KIND, &given, None));
         return None;
     }
-    let (basics, found) = SinkBasics::read(table);
+    let (mut basics, found) = SinkBasics::read(table);
     problems.extend(found);
     if basics.name.as_str().is_empty() && problems.is_empty() {
         problems.extend(BASICS.first().map(missing));
@@ -169,6 +173,7 @@ fn read(table: &mut Collected, variables: &Variables, problems: &mut Vec<Problem
         Some("nats") => nats(table, variables, problems),
         Some("kafka") => kafka(table, problems),
         Some("webhook") => webhook(table, variables, problems),
+        Some("logout") => logout(table, &mut basics, problems),
         _ => redis(table, variables, problems),
     };
     let known = || std::iter::once(KIND).chain(BASICS).chain(settings);
@@ -228,6 +233,23 @@ fn webhook(table: &mut Collected, variables: &Variables, problems: &mut Vec<Prob
         }
     }
     (SinkTarget::Webhook(webhook, secrets), WEBHOOK)
+}
+
+fn logout(table: &mut Collected, basics: &mut SinkBasics, problems: &mut Vec<Problem>) -> OfKind {
+    let before = problems.len();
+    let (logout, found) = LogoutSink::read(table);
+    problems.extend(found);
+    if !basics.events.0.is_empty() {
+        let what = "is not for this kind, which is told of ended sessions and nothing else";
+        problems.push(Problem::contradiction("events", what));
+    }
+    basics.events = EventPatterns(vec!["session.ended".to_owned()]);
+    if problems.len() == before {
+        let is_missing = [logout.url.is_none(), logout.audience.is_none()];
+        let needed = LOGOUT.iter().zip(is_missing).filter(|(_, is)| *is);
+        problems.extend(needed.map(|(setting, _)| missing(setting)));
+    }
+    (SinkTarget::Logout(logout), LOGOUT)
 }
 
 pub(super) fn missing(setting: &Setting) -> Problem {

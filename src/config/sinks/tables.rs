@@ -102,6 +102,25 @@ settings! {
         seconds(60, 2_592_000);
 }
 
+settings! {
+    /// A sink that tells a client when sessions are over.
+    LogoutSink, pub(super) LOGOUT;
+
+    /// The client's `backchannel_logout_uri`.
+    "url" => url: Option<SinkUrl> = None, Kind::Address(&["https", "http"]);
+    /// Its id: the `aud` of its logout tokens.
+    "audience" => audience: Option<String> = None, Kind::Form("a text of 1 to 255 bytes");
+    /// Which addresses are connected to.
+    "addresses" => addresses: Addresses = Addresses::Public, Kind::Word(Addresses::WORDS);
+    /// How long an attempt may take.
+    "timeout_s" => timeout: Duration = Duration::from_secs(15), seconds(1, 60);
+    /// The longest wait between two attempts.
+    "retry_max_s" => retry_max: Duration = Duration::from_mins(15), seconds(1, 86_400);
+    /// How long it may fail before it is disabled.
+    "disable_after_s" => disable_after: Duration = Duration::from_hours(72),
+        seconds(60, 2_592_000);
+}
+
 const FILE: Kind = Kind::Form("the path of a file");
 const VARIABLE: Kind = Kind::Form(VariableName::FORM);
 

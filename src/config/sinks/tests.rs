@@ -156,3 +156,22 @@ fn an_address_has_the_right_scheme_and_hides_its_password() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_client_that_is_told_of_logouts_needs_an_address_and_an_id() {
+    let logout = |more: &str| {
+        let table = format!("[[sinks]]\nkind = 'logout'\nname = 'app'\n{more}\n");
+        read(&table, &[]).map_err(|error| error.to_string())
+    };
+    let config = logout("url = 'https://a.example'\naudience = 'client'").unwrap();
+    assert_eq!(config.sinks[0].basics.events.0, ["session.ended"]);
+    let told = logout("").unwrap_err();
+    assert!(told.contains("`sinks.app.url` is missing"), "{told}");
+    assert!(told.contains("`sinks.app.audience` is missing"), "{told}");
+    let told =
+        logout("url = 'https://a.example'\naudience = 'a'\nevents = ['user.*']").unwrap_err();
+    assert!(
+        told.contains("`sinks.app.events` is not for this kind"),
+        "{told}"
+    );
+}

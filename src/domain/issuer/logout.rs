@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 
 /// What a logout token says, and no other token.
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+pub const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The longest that a logout token may be good for, in seconds: it is remembered for as long.
 const LIFE_MAX_S: i64 = 86_400;
@@ -70,7 +70,9 @@ impl IssuerRules {
         claims: &Map<String, Value>,
         now: Timestamp,
     ) -> Result<Logout, Error> {
-        let says_so = claims.get(EVENTS).and_then(|events| events.get(EVENT));
+        let says_so = claims
+            .get(EVENTS)
+            .and_then(|events| events.get(LOGOUT_EVENT));
         let is_ours = claims.get("iss").and_then(Value::as_str) == Some(self.issuer.as_str())
             && names(claims.get("aud"))
                 .is_some_and(|found| found.iter().any(|it| self.logout_audiences.contains(it)))

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use claim::ClaimName;
-pub use logout::{LoggedOut, Logout};
+pub use logout::{LOGOUT_EVENT, LoggedOut, Logout};
 pub use preset::{Preset, PresetRules};
 
 use super::clock::Timestamp;

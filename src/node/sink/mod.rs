@@ -8,10 +8,12 @@
 //!
 //! To add a kind: a file with a `target::Target`, a variant of [`TargetSpec`], its settings.
 
+mod answer;
 mod backoff;
 mod driver;
 mod journal;
 mod kafka;
+mod logout;
 mod nats;
 mod redis;
 mod status;
@@ -36,6 +38,7 @@ use crate::domain::id::Seq;
 
 pub use journal::Journal;
 pub use kafka::KafkaSettings;
+pub use logout::{LogoutSettings, LogoutSigner};
 pub use nats::NatsSettings;
 pub use redis::RedisSettings;
 pub use status::{SinkReport, SinkState};
@@ -44,6 +47,7 @@ pub use webhook::WebhookSettings;
 use backoff::Backoff;
 use driver::{Driver, Place};
 use kafka::Kafka;
+use logout::Logout;
 use nats::Nats;
 use redis::Redis;
 use status::Status;
@@ -123,6 +127,8 @@ pub enum TargetSpec {
     Kafka(KafkaSettings),
     /// A receiver of signed POSTs.
     Webhook(WebhookSettings),
+    /// A client that wants to know when sessions are over.
+    Logout(LogoutSettings),
 }
 
 impl TargetSpec {
@@ -132,15 +138,17 @@ impl TargetSpec {
             Self::Nats(_) => "nats",
             Self::Kafka(_) => "kafka",
             Self::Webhook(_) => "webhook",
+            Self::Logout(_) => "logout",
         }
     }
 
-    fn open(&self, node: &Node) -> Result<Box<dyn Target>, Error> {
+    fn open(&self, node: &Node, signer: &Arc<dyn LogoutSigner>) -> Result<Box<dyn Target>, Error> {
         Ok(match self {
             Self::Redis(settings) => Box::new(Redis::open(settings, node)?),
             Self::Nats(settings) => Box::new(Nats::open(settings)?),
             Self::Kafka(settings) => Box::new(Kafka::open(settings)),
             Self::Webhook(settings) => Box::new(Webhook::open(settings, node)?),
+            Self::Logout(settings) => Box::new(Logout::open(settings, signer)?),
         })
     }
 }
@@ -166,6 +174,7 @@ impl Sinks {
         journal: Arc<dyn Journal>,
         notary: Arc<dyn Notary>,
         turns: Arc<dyn Turns>,
+        signer: Arc<dyn LogoutSigner>,
         specs: Vec<SinkSpec>,
     ) -> Result<Self, Error> {
         let (stop, stopped) = watch::channel(false);
@@ -184,7 +193,7 @@ impl Sinks {
                 status.suffers(SinkState::Disabled, what, row.failing_since, None);
             }
             drivers.push(Driver {
-                target: spec.target.open(node)?,
+                target: spec.target.open(node, &signer)?,
                 name: spec.name,
                 filter: Filter(spec.events),
                 journal: Arc::clone(&journal),

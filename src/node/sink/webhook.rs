@@ -10,10 +10,11 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Response, StatusCode, Url};
+use http::header::CONTENT_TYPE;
+use reqwest::Url;
 use serde::Serialize;
 
+use super::answer::judge;
 use super::target::{Batch, Failure, Item, Target};
 use crate::domain::audit::EventRecord;
 use crate::domain::clock::{Clock, Timestamp};
@@ -21,9 +22,6 @@ use crate::domain::error::Error;
 use crate::domain::secret::SharedSecret;
 use crate::node::Node;
 use crate::node::outbound::{self, Outbound};
-
-/// As much of an answer is read as lets the connection be used again.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// What a webhook can be told.
 #[derive(Clone, Debug)]
@@ -114,38 +112,5 @@ impl Target for Webhook {
             }
             Ok(())
         })
-    }
-}
-
-/// What an answer means. Its text does not matter.
-async fn judge(answer: Response) -> Result<(), Failure> {
-    let status = answer.status();
-    let after = answer.headers().get(RETRY_AFTER);
-    let after = after.and_then(|it| it.to_str().ok()?.parse().ok());
-    finish(answer).await;
-    match status {
-        status if status.is_success() => Ok(()),
-        StatusCode::GONE => Err(Failure::Gone(
-            "the receiver answered 410: it is gone".into(),
-        )),
-        status if status.is_redirection() => Err(Failure::again(format!(
-            "the receiver answered {}: redirects are not followed",
-            status.as_u16()
-        ))),
-        status => Err(Failure::Again {
-            what: format!("the receiver answered {}", status.as_u16()),
-            after: after.map(Duration::from_secs),
-        }),
-    }
-}
-
-/// Reads what there is, so that the connection can be used again; too much of it closes the connection.
-async fn finish(mut answer: Response) {
-    let mut read = 0;
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        read += chunk.len();
-        if read > ANSWER_BYTES_MAX {
-            return;
-        }
     }
 }
