@@ -1,5 +1,7 @@
 //! Failed sign-ins are limited; right ones never are.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::support::{PASSWORD, Server};
 
 #[tokio::test]
@@ -121,6 +123,20 @@ async fn connections_that_are_no_sockets_have_a_bound_of_their_own() {
         let mut socket = server.socket(&who.access_token).await;
         socket.expect("welcome").await;
         sockets.push(socket);
+    }
+    // So has a reader of a stream that has a bound of its own.
+    let mut readers = Vec::new();
+    for path in ["/v1/feed", "/v1/events/stream"].repeat(3) {
+        let mut reader = connected(&server).await;
+        let key = &server.key;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n"
+        );
+        reader.write_all(request.as_bytes()).await.unwrap();
+        let mut begun = [0; 15];
+        reader.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200 OK");
+        readers.push(reader);
     }
     // The client of these tests keeps one connection.
     let _second = connected(&server).await;

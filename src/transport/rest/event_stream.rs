@@ -1,14 +1,11 @@
 //! The log as it goes on: `/v1/events/stream`, server-sent events for administrators' pages. It may not
 //! know what events mean.
 
-use std::convert::Infallible;
-
+use axum::Extension;
 use axum::extract::State;
-use axum::response::Sse;
-use axum::response::sse::Event;
+use axum::response::Response;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use futures::stream::Stream;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +21,7 @@ use crate::domain::id::{Seq, UserId};
 use crate::domain::user::UserRef;
 use crate::node::Pulse;
 use crate::service::EventQuery;
+use crate::transport::underlay::Underlay;
 
 /// Events of one read.
 const PAGE: u32 = 200;
@@ -103,7 +101,8 @@ async fn stream_events(
     AdminCredential(credential): AdminCredential,
     Query(query): Query<StreamQuery>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    underlay: Option<Extension<Underlay>>,
+) -> Result<Response, Problem> {
     let after = resumed_at(&headers, query.after)?;
     let tail = Events {
         after: after.unwrap_or_else(|| rest.node.head()),
@@ -111,7 +110,8 @@ async fn stream_events(
         user_id: resolved(&rest, query.user_id).await?,
     };
     let place = rest.event_streams.take()?;
-    Ok(events(Open::new(rest, place, credential, tail)))
+    let open = Open::new(rest, place, credential, tail);
+    Ok(events(open, underlay))
 }
 
 /// A reader on its way through the log.

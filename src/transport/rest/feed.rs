@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{HeaderMap, header};
@@ -24,6 +25,7 @@ use super::stream::{BEAT, Message, Open, Tail, events, resumed_at};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::Seq;
 use crate::node::{Covered, FeedReader, Happened, IndexSnapshot};
+use crate::transport::underlay::Underlay;
 
 /// Entries of one piece of a snapshot.
 const PIECE: usize = 1000;
@@ -145,6 +147,7 @@ async fn follow_feed(
     FeedCredential(credential): FeedCredential,
     Query(query): Query<FeedQuery>,
     headers: HeaderMap,
+    underlay: Option<Extension<Underlay>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let after = resumed_at(&headers, query.after)?;
@@ -159,7 +162,7 @@ async fn follow_feed(
         Err(rejection) if headers.contains_key(header::UPGRADE) => {
             Err(Problem::invalid(rejection.body_text()))
         }
-        Err(_) => Ok(events(open).into_response()),
+        Err(_) => Ok(events(open, underlay)),
     }
 }
 

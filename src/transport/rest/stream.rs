@@ -9,10 +9,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::Sse;
-use axum::response::sse;
+use axum::Extension;
+use axum::response::{IntoResponse as _, Response, Sse, sse};
 use futures::future::BoxFuture;
-use futures::stream::{Stream, unfold};
+use futures::stream::unfold;
+use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -23,6 +24,7 @@ use super::extract::Credential;
 use super::problem::Problem;
 use crate::domain::error::Error;
 use crate::domain::id::Seq;
+use crate::transport::underlay::Underlay;
 
 /// Between two looks where nothing moved.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
@@ -134,14 +136,17 @@ pub(super) struct Open<T> {
     _place: Place,
 }
 
-/// Answers with server-sent events.
-pub(super) fn events<T: Tail>(
-    open: Open<T>,
-) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
-    Sse::new(unfold(open, async |mut open| {
+/// Answers with server-sent events, over this connection.
+pub(super) fn events<T: Tail>(open: Open<T>, underlay: Option<Extension<Underlay>>) -> Response {
+    // It is counted by its place from now on. That is for good: after the stream the connection is closed.
+    if let Some(Extension(underlay)) = underlay {
+        underlay.give_place_back();
+    }
+    let messages = unfold(open, async |mut open| {
         let message = open.next().await?;
-        Some((Ok(message.into_event()), open))
-    }))
+        Some((Ok::<_, Infallible>(message.into_event()), open))
+    });
+    ([(CONNECTION, "close")], Sse::new(messages)).into_response()
 }
 
 impl<T: Tail> Open<T> {
