@@ -59,6 +59,13 @@ pub struct Party {
     pub id: Option<String>,
 }
 
+impl EventRecord {
+    /// What tells it from every other event wherever it goes, and is the same each time that it is sent.
+    pub fn delivery_id(&self) -> String {
+        format!("evt_{}_{}", self.seq, self.at.as_millis())
+    }
+}
+
 impl TryFrom<AuditEntry> for EventRecord {
     type Error = serde_json::Error;
 

@@ -58,7 +58,7 @@ impl Logout {
 
     async fn tell(&self, item: &Item, ended: &SessionEnded) -> Result<(), Failure> {
         let http = self.outbound.to(&self.url).map_err(Failure::again)?;
-        let jti = format!("evt_{}_{}", item.record.seq, item.record.at.as_millis());
+        let jti = item.record.delivery_id();
         let token = self.signer.sign(&self.audience, ended, jti)?;
         let request = http
             .post(self.url.clone())

@@ -75,7 +75,7 @@ impl Webhook {
             timestamp: record.at,
             data: record,
         })?;
-        let id = format!("evt_{}_{}", record.seq, record.at.as_millis());
+        let id = record.delivery_id();
         let timestamp = self.clock.now().as_seconds();
         let request = http
             .post(self.url.clone())
