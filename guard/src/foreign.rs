@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::jwks::usable_keys;
@@ -155,15 +154,43 @@ impl ForeignKeys {
     }
 }
 
-/// Whose token it says that it is: a hint where to look for its keys, and no more than that.
-pub fn claimed_issuer(token: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Issued {
-        iss: String,
+/// What a token says about itself before anybody has opened it: a hint where to look for its keys or whom to
+/// ask, and no more than that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    /// Whose it says that it is.
+    pub iss: String,
+    /// Until when it says that it is good.
+    exp: Option<f64>,
+}
+
+impl Hint {
+    /// Of a text that has the form of a token.
+    pub fn of(token: &str) -> Option<Self> {
+        let fits = token.len() <= TOKEN_BYTES_MAX && token.split('.').count() == 3;
+        let said: Option<Map<String, Value>> =
+            fits.then(|| insecure_decode_claims(token).ok()).flatten();
+        let said = said?;
+        Some(Self {
+            iss: said.get("iss")?.as_str()?.to_owned(),
+            exp: said.get("exp").and_then(Value::as_f64),
+        })
     }
-    let fits = token.len() <= TOKEN_BYTES_MAX;
-    let issued: Option<Issued> = fits.then(|| insecure_decode_claims(token).ok()).flatten();
-    issued.map(|issued| issued.iss)
+
+    /// Whether it says that its time was over so many seconds ago at least. `now`: seconds since the Unix epoch.
+    pub fn is_over_since(&self, now: i64, seconds: i64) -> bool {
+        let by = now.saturating_sub(seconds);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds of any year that matters fit"
+        )]
+        self.exp.is_some_and(|exp| exp <= by as f64)
+    }
+}
+
+/// Whose token it says that it is.
+pub fn claimed_issuer(token: &str) -> Option<String> {
+    Hint::of(token).map(|hint| hint.iss)
 }
 
 #[cfg(test)]
@@ -195,6 +222,21 @@ mod tests {
             keys.open(&forged, TokenKind::Access),
             Err(Unopened::Invalid)
         );
+    }
+
+    #[test]
+    fn hints_are_those_of_the_vectors() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/foreign.json");
+        let vectors = std::fs::read_to_string(path).unwrap();
+        let vectors: Value = serde_json::from_str(&vectors).unwrap();
+        let now = vectors["now"].as_i64().unwrap();
+        for case in vectors["hints"].as_array().unwrap() {
+            let hint = Hint::of(case["token"].as_str().unwrap());
+            let iss = hint.as_ref().map(|hint| hint.iss.as_str());
+            assert_eq!(iss, case["iss"].as_str(), "{}", case["name"]);
+            let over = hint.is_some_and(|hint| hint.is_over_since(now, 0));
+            assert_eq!(over, case["over"], "{}", case["name"]);
+        }
     }
 
     #[test]

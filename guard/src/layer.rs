@@ -15,6 +15,19 @@ use crate::client::{Behind, Guard, Refusal, Route};
 
 /// Lets requests with a good token pass, with their claims (`Arc<Claims>`) among the request's
 /// extensions; answers others with a problem (RFC 9457).
+///
+/// ```no_run
+/// use sessionwire_guard::{Guard, GuardLayer, GuardSettings};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "https://sessions.example";
+/// let mut settings = GuardSettings::new(url, std::env::var("GUARD_KEY")?, url, "sessionwire");
+/// // Their tokens too, where the server takes them as they are.
+/// settings.issuers = vec!["https://example.eu.auth0.com/".to_owned()];
+/// let layer = GuardLayer::new(Guard::start(settings)?).requires("reports:read");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct GuardLayer {
     guard: Guard,

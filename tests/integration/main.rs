@@ -19,6 +19,8 @@ mod feed;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod guard_attached;
+#[cfg(test)]
 mod guard_service;
 #[cfg(test)]
 mod guards;

@@ -17,11 +17,19 @@ const SHARDS: usize = 16;
 pub(super) type Fingerprint = [u8; 32];
 
 /// The least recently used are forgotten first.
-pub(super) struct Verified {
-    shards: Vec<Mutex<LruCache<Fingerprint, Arc<Claims>>>>,
+pub(super) struct Verified<T = Arc<Claims>> {
+    shards: Vec<Mutex<LruCache<Fingerprint, T>>>,
 }
 
 impl Verified {
+    pub(super) fn fingerprint(token: &str) -> Fingerprint {
+        let mut out = [0; 32];
+        out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        out
+    }
+}
+
+impl<T: Clone> Verified<T> {
     /// Room for so many; for none where it is 0.
     pub(super) fn new(size: usize) -> Self {
         let room = NonZeroUsize::new(size.div_ceil(SHARDS));
@@ -32,19 +40,13 @@ impl Verified {
         }
     }
 
-    pub(super) fn fingerprint(token: &str) -> Fingerprint {
-        let mut out = [0; 32];
-        out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        out
-    }
-
-    pub(super) fn get(&self, token: &Fingerprint) -> Option<Arc<Claims>> {
+    pub(super) fn get(&self, token: &Fingerprint) -> Option<T> {
         self.shard(token)?.lock().get(token).cloned()
     }
 
-    pub(super) fn put(&self, token: Fingerprint, claims: Arc<Claims>) {
+    pub(super) fn put(&self, token: Fingerprint, found: T) {
         if let Some(shard) = self.shard(&token) {
-            shard.lock().put(token, claims);
+            shard.lock().put(token, found);
         }
     }
 
@@ -55,7 +57,7 @@ impl Verified {
         }
     }
 
-    fn shard(&self, token: &Fingerprint) -> Option<&Mutex<LruCache<Fingerprint, Arc<Claims>>>> {
+    fn shard(&self, token: &Fingerprint) -> Option<&Mutex<LruCache<Fingerprint, T>>> {
         let [first, ..] = token;
         self.shards.get(usize::from(*first) % SHARDS)
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::cache::Verified;
+use super::cache::{Fingerprint, Verified};
 use super::following::Known;
 use super::keys::Unverified;
 use super::{Behind, Guard, Refusal, Route, Shared};
@@ -17,11 +17,14 @@ enum Said {
     UnknownKey,
     /// The route wants the server to be asked.
     Ask(Arc<Claims>),
+    /// It is of another issuer, as it says.
+    Foreign(Fingerprint),
 }
 
 impl Guard {
-    /// Whether a token is good for a route. In memory, but for two cases: a token that names an unknown
-    /// key waits for the keys to be fetched, and past the lag [`Behind::Introspect`] asks the server.
+    /// Whether a token is good for a route. In memory, but for three cases: a token that names an unknown
+    /// key waits for the keys to be fetched, past the lag [`Behind::Introspect`] asks the server, and so does a
+    /// token of another issuer that was not seen before, or whose rights have changed.
     ///
     /// `what`: what the token is used for (`GET /reports`), for reports of late use.
     ///
@@ -43,6 +46,7 @@ impl Guard {
             Said::Settled(outcome) => outcome,
             Said::UnknownKey => Err(Refusal::Invalid),
             Said::Ask(claims) => shared.ask(token, claims, route).await,
+            Said::Foreign(name) => self.check_attached(token, name, route, what).await,
         };
         shared.counts.checked(outcome.as_ref().err().copied());
         outcome
@@ -67,6 +71,10 @@ impl Guard {
                 Err(Refusal::Invalid)
             }
             Said::Ask(_) => Err(Refusal::CannotDecide),
+            Said::Foreign(name) => {
+                let said = shared.judge_attached(token, &name, None, route, what);
+                said.unwrap_or(Err(Refusal::CannotDecide))
+            }
         };
         shared.counts.checked(outcome.as_ref().err().copied());
         outcome
@@ -87,11 +95,15 @@ impl Shared {
         let known = self.following.read();
         let said = self.judge(&known, claims, route);
         if let Said::Settled(Ok(claims)) = &said {
-            let room = self.uses.note(claims, what, self.clock.uptime(), now_ms);
-            self.counts.remembered(room);
-            self.fences.raise(claims, now_ms.div_euclid(1000));
+            self.note_use(claims, what, now_ms);
         }
         said
+    }
+
+    pub(super) fn note_use(&self, claims: &Arc<Claims>, what: &str, now_ms: i64) {
+        let room = self.uses.note(claims, what, self.clock.uptime(), now_ms);
+        self.counts.remembered(room);
+        self.fences.raise(claims, now_ms.div_euclid(1000));
     }
 
     /// The claims of a token of a known key: from memory, or by its signature.
@@ -100,6 +112,9 @@ impl Shared {
         if let Some(claims) = self.verified.get(&fingerprint) {
             self.counts.cache_hit();
             return Ok(claims);
+        }
+        if self.foreign.is_one(token, &fingerprint) {
+            return Err(Said::Foreign(fingerprint));
         }
         self.counts.cache_miss();
         let verified = self.keys.verify(token);
@@ -121,18 +136,23 @@ impl Shared {
             Some(Verdict::Stale(_)) => return Said::Settled(Err(Refusal::Stale)),
             Some(Verdict::Good) | None => {}
         }
-        if verdict.is_none() || !self.following.is_fresh(known, self.clock.uptime()) {
-            match route.behind.unwrap_or(self.settings.behind) {
-                Behind::Refuse => return Said::Settled(Err(Refusal::CannotDecide)),
-                Behind::Introspect => return Said::Ask(claims),
-                // To accept what nobody ever vouched for has to be said for the very route.
-                Behind::Accept if verdict.is_none() && route.behind.is_none() => {
-                    return Said::Settled(Err(Refusal::CannotDecide));
-                }
-                Behind::Accept => {}
-            }
+        match self.fallen_behind(known, route) {
+            Some(Behind::Refuse) => Said::Settled(Err(Refusal::CannotDecide)),
+            Some(Behind::Introspect) => Said::Ask(claims),
+            Some(Behind::Accept) | None => Said::Settled(permitted(claims, route)),
         }
-        Said::Settled(permitted(claims, route))
+    }
+
+    /// What is to happen since too little is known; `None` where it is enough.
+    pub(super) fn fallen_behind(&self, known: &Known, route: &Route) -> Option<Behind> {
+        let is_whole = known.index().is_some();
+        if is_whole && self.following.is_fresh(known, self.clock.uptime()) {
+            return None;
+        }
+        let chosen = route.behind.unwrap_or(self.settings.behind);
+        // To accept what nobody ever vouched for has to be said for the very route.
+        let is_unsaid = chosen == Behind::Accept && !is_whole && route.behind.is_none();
+        Some(if is_unsaid { Behind::Refuse } else { chosen })
     }
 
     async fn ask(
@@ -152,7 +172,7 @@ impl Shared {
     }
 }
 
-fn permitted(claims: Arc<Claims>, route: &Route) -> Result<Arc<Claims>, Refusal> {
+pub(super) fn permitted(claims: Arc<Claims>, route: &Route) -> Result<Arc<Claims>, Refusal> {
     match &route.requires {
         Some(permission) if !claims.allows(permission) => Err(Refusal::Forbidden),
         Some(_) | None => Ok(claims),

@@ -1,9 +1,10 @@
 //! The guard inside a service: it follows a server's feed, keeps its keys fresh, and checks tokens in
 //! memory. It may not know HTTP frameworks: those are `crate::layer` and `crate::extract`.
 //!
-//! Read `check` first (one token, one verdict), then `following` (what it is decided by, and how old
+//! Read `check` first (one token, one verdict; `attached` for those of other issuers), then `following` (what it is decided by, and how old
 //! that is), then the tasks that keep it so: `feed`, `keys`, `reports`.
 
+mod attached;
 mod cache;
 mod check;
 mod clock;
@@ -11,6 +12,7 @@ mod delay;
 mod feed;
 mod fence;
 mod following;
+mod foreign;
 mod introspect;
 mod keys;
 mod metrics;
@@ -34,6 +36,7 @@ pub use settings::{Behind, GuardSettings, Route, SettingsError};
 use cache::Verified;
 use fence::Fences;
 use following::Following;
+use foreign::Foreign;
 use introspect::Introspector;
 use keys::Keys;
 use metrics::Counts;
@@ -56,6 +59,7 @@ struct Shared {
     keys: Keys,
     following: Following,
     verified: Verified,
+    foreign: Foreign,
     uses: Uses,
     fences: Fences,
     introspector: Introspector,
@@ -103,6 +107,7 @@ impl Guard {
             keys: Keys::new(http.clone(), &settings),
             following: Following::new(settings.max_feed_lag),
             verified: Verified::new(settings.cache_size),
+            foreign: Foreign::new(&settings),
             uses: Uses::new(settings.max_feed_lag),
             fences: Fences::default(),
             introspector: Introspector::new(http.clone(), &settings),

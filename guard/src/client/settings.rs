@@ -26,12 +26,16 @@ pub enum Behind {
 pub struct GuardSettings {
     /// The server: `https://sessions.example`.
     pub url: String,
-    /// An API key with the scope `feed`, and for [`Behind::Introspect`] also `verify`.
+    /// An API key with the scope `feed`, and for [`Behind::Introspect`] and [`GuardSettings::issuers`] also
+    /// `verify`.
     pub api_key: String,
     /// `iss` of good tokens.
     pub issuer: String,
     /// `aud` of good tokens.
     pub audience: String,
+    /// The `iss` of other issuers whose tokens the server takes as they are (`use = "attach"`). The server is
+    /// asked about such a token once, and from then on the feed decides; without them they are refused.
+    pub issuers: Vec<String>,
     /// How old the guard's knowledge may be.
     pub max_feed_lag: Duration,
     /// What happens past it.
@@ -55,6 +59,7 @@ impl GuardSettings {
             api_key: api_key.into(),
             issuer: issuer.into(),
             audience: audience.into(),
+            issuers: Vec::new(),
             max_feed_lag: Duration::from_secs(2),
             behind: Behind::Refuse,
             cache_size: 10_000,
@@ -69,6 +74,10 @@ impl GuardSettings {
         }
         if self.max_feed_lag < Duration::from_secs(1) {
             return Err(SettingsError::MaxFeedLag);
+        }
+        let is_other = |iss: &String| !iss.is_empty() && *iss != self.issuer;
+        if !self.issuers.iter().all(is_other) {
+            return Err(SettingsError::Issuers);
         }
         Ok(())
     }
@@ -113,6 +122,9 @@ pub enum SettingsError {
     /// [`GuardSettings::api_key`].
     #[error("`api_key` must be a key of the server")]
     ApiKey,
+    /// [`GuardSettings::issuers`].
+    #[error("`issuers` are others than `issuer`, none of them empty")]
+    Issuers,
     /// [`GuardSettings::max_feed_lag`].
     #[error("`max_feed_lag` must be at least a second: the feed's heartbeat")]
     MaxFeedLag,
