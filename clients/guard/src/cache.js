@@ -12,9 +12,12 @@ export const fingerprint = crypto.hash
   ? (token) => crypto.hash('sha256', token, 'hex')
   : (token) => crypto.createHash('sha256').update(token).digest('hex');
 
-/** The least recently used are forgotten first. */
-export class Cache {
-  /** In order of use. @type {Map<string, Genuine>} */
+/**
+ * By a token's SHA-256. The least recently used are forgotten first.
+ * @template Found
+ */
+export class LeastRecent {
+  /** In order of use. @type {Map<string, Found>} */
   #tokens = new Map();
   #size;
 
@@ -23,29 +26,37 @@ export class Cache {
     this.#size = size;
   }
 
-  /** @param {string} name @returns {Genuine | undefined} */
+  /** @param {string} name @returns {Found | undefined} */
   get(name) {
-    const genuine = this.#tokens.get(name);
-    if (genuine) {
+    const found = this.#tokens.get(name);
+    if (found !== undefined) {
       this.#tokens.delete(name);
-      this.#tokens.set(name, genuine);
+      this.#tokens.set(name, found);
     }
-    return genuine;
+    return found;
   }
 
-  /** @param {string} name @param {Genuine} genuine */
-  put(name, genuine) {
+  /** @param {string} name @param {Found} found */
+  put(name, found) {
     if (this.#size === 0) return;
     this.#tokens.delete(name);
     for (const oldest of this.#tokens.keys()) {
       if (this.#tokens.size < this.#size) break;
       this.#tokens.delete(oldest);
     }
-    this.#tokens.set(name, genuine);
+    this.#tokens.set(name, found);
   }
 
+  /** Forgets what does not fit. @param {(found: Found) => boolean} fits */
+  filter(fits) {
+    for (const [name, found] of this.#tokens) if (!fits(found)) this.#tokens.delete(name);
+  }
+}
+
+/** @extends {LeastRecent<Genuine>} */
+export class Cache extends LeastRecent {
   /** Forgets what keys signed that are not in this set. @param {import('./keys.js').KeySet} keys */
   keep(keys) {
-    for (const [name, { key }] of this.#tokens) if (!keys.holds(key)) this.#tokens.delete(name);
+    this.filter(({ key }) => keys.holds(key));
   }
 }

@@ -6,8 +6,10 @@
  * second.
  */
 
+import { AttachedChecker } from './attached.js';
 import { Cache, fingerprint } from './cache.js';
 import { GuardError } from './errors.js';
+import { Foreign } from './foreign.js';
 import { TOKEN_LENGTH_MAX } from './keys.js';
 import { only } from './settings.js';
 import { WHAT_MAX } from './uses.js';
@@ -35,6 +37,8 @@ const SOMETHING = 'a check';
 export class Checker {
   #parts;
   #cache;
+  #foreign;
+  #attached;
   /** Tokens whose signature is being checked. @type {Map<string, Promise<Claims>>} */
   #verifying = new Map();
 
@@ -42,6 +46,14 @@ export class Checker {
   constructor(parts) {
     this.#parts = parts;
     this.#cache = new Cache(parts.settings.cacheSize);
+    this.#foreign = new Foreign(parts);
+    this.#attached = new AttachedChecker({
+      ...parts,
+      foreign: this.#foreign,
+      behind: this.#behind.bind(this),
+      accepted: this.#accepted.bind(this),
+      permitted: this.#permitted.bind(this),
+    });
   }
 
   /** The keys are others now. @param {import('./keys.js').KeySet} keys */
@@ -89,6 +101,7 @@ export class Checker {
     if (typeof token !== 'string' || token.length > TOKEN_LENGTH_MAX) throw new GuardError('token_invalid');
     const name = fingerprint(token);
     const genuine = this.#cache.get(name);
+    if (!genuine && this.#foreign.isOne(token, name)) return this.#attached.look(token, name, route);
     this.#parts.counts.add(genuine ? 'cache_hits' : 'cache_misses');
     if (genuine) return this.#judge(token, genuine.claims, route);
     return this.#verified(token, name).then((claims) => this.#judge(token, claims, route));
@@ -134,17 +147,24 @@ export class Checker {
    * @returns {Claims | Promise<Claims>}
    */
   #judge(token, claims, route) {
-    const { settings, following } = this.#parts;
+    const { settings } = this.#parts;
     // Clocks cost as much as everything else here: each is read once.
     const moment = { uptime: settings.clock.uptime(), now: settings.clock.now() };
     this.#holds(claims, moment.now);
-    if (following.isFresh(moment)) return this.#accepted(claims, route, moment);
-    const behind = route.behind ?? settings.behind;
+    const behind = this.#behind(route, moment);
     if (behind === 'introspect') return this.#ask(token, claims, route);
+    if (behind === 'refuse') throw new GuardError('cannot_decide');
+    return this.#accepted(claims, route, moment);
+  }
+
+  /** What is to happen since too little is known; null where it is enough. @param {Route} route @param {import('./following.js').Moment} moment */
+  #behind(route, moment) {
+    const { settings, following } = this.#parts;
+    if (following.isFresh(moment)) return null;
+    const behind = route.behind ?? settings.behind;
     // To accept what nobody ever vouched for has to be said for the very route.
     const isKnown = following.index !== null || route.behind === 'accept';
-    if (behind === 'accept' && isKnown) return this.#accepted(claims, route, moment);
-    throw new GuardError('cannot_decide');
+    return behind === 'accept' && !isKnown ? 'refuse' : behind;
   }
 
   /** By the clock and by what is known. @param {Claims} claims @param {number} now */

@@ -2,7 +2,7 @@
  * The guard of a service: follows a server's feed, keeps its keys fresh, checks tokens in memory. It only
  * wires the parts; frameworks are in files of their own.
  *
- * Read `checker.js` first (one token, one verdict), then `following.js` (what it is decided by, and how old
+ * Read `checker.js` first (one token, one verdict; `attached.js` for those of other issuers), then `following.js` (what it is decided by, and how old
  * that is), then what keeps it so: `follower.js`, `connection.js`, `key-store.js`, `reports.js`.
  */
 
@@ -112,9 +112,10 @@ export class Guard {
   }
 
   /**
-   * Whether a token is good for a route: its claims, or a `GuardError`. In memory, but for three cases: a
+   * Whether a token is good for a route: its claims, or a `GuardError`. In memory, but for four cases: a
    * token that was not seen before has its signature checked, one that names an unknown key waits for the
-   * keys to be fetched, and past the lag `introspect` asks the server.
+   * keys to be fetched, past the lag `introspect` asks the server, and so does a token of another issuer that
+   * was not seen before, or whose rights have changed.
    * @param {string | null | undefined} token
    * @param {Route} [route]
    * @returns {Promise<Claims>}

@@ -9,8 +9,8 @@
 import { Agent as PlainAgent, request as plain } from 'node:http';
 import { Agent as TlsAgent, request as tls } from 'node:https';
 
-/** Connections at once: the feed, fifty introspections and a few others. */
-const CONNECTIONS_MAX = 64;
+/** Connections at once: the feed, fifty questions of each kind and a few others. */
+const CONNECTIONS_MAX = 128;
 
 /** @typedef {import('node:http').IncomingMessage} IncomingMessage */
 /**

@@ -11,6 +11,7 @@ import { systemClock } from './time.js';
  * @property {string} apiKey
  * @property {string} issuer
  * @property {string} audience
+ * @property {readonly string[]} issuers
  * @property {number} maxFeedLagMs
  * @property {import('./types.js').Behind} behind
  * @property {number} cacheSize
@@ -22,7 +23,7 @@ import { systemClock } from './time.js';
  */
 
 const BEHIND = ['refuse', 'introspect', 'accept'];
-const NAMES = ['url', 'apiKey', 'issuer', 'audience', 'maxFeedLagMs', 'behind', 'cacheSize', 'indexSizeMax', 'leewayS', 'agent', 'internals'];
+const NAMES = ['url', 'apiKey', 'issuer', 'audience', 'issuers', 'maxFeedLagMs', 'behind', 'cacheSize', 'indexSizeMax', 'leewayS', 'agent', 'internals'];
 const ROUTE_NAMES = ['requires', 'behind', 'what'];
 
 /**
@@ -38,6 +39,7 @@ export function readOptions(options) {
     apiKey,
     issuer: text(issuer, 'issuer'),
     audience: text(audience, 'audience'),
+    issuers: others(options.issuers ?? [], issuer),
     // The feed's heartbeat comes once a second.
     maxFeedLagMs: number(options.maxFeedLagMs ?? 2000, 'maxFeedLagMs', 1000, 3_600_000),
     behind: behindOf(behind),
@@ -96,6 +98,13 @@ export function number(value, name, least, most) {
 function text(value, name) {
   if (typeof value !== 'string' || value === '') throw new TypeError(`\`${name}\` must be a text that is not empty.`);
   return value;
+}
+
+/** @param {unknown} issuers @param {string} own @returns {readonly string[]} */
+function others(issuers, own) {
+  const isOther = (/** @type {unknown} */ iss) => typeof iss === 'string' && iss !== '' && iss !== own;
+  if (!Array.isArray(issuers) || !issuers.every(isOther)) throw new TypeError('`issuers` must be a list of issuers other than `issuer`.');
+  return [...issuers];
 }
 
 /**

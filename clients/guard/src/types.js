@@ -83,9 +83,10 @@
 /**
  * @typedef {object} Options
  * @property {string} url The server: `https://sessions.example`.
- * @property {string} apiKey With the scope `feed`, and for `introspect` also `verify`.
+ * @property {string} apiKey With the scope `feed`, and for `introspect` and `issuers` also `verify`.
  * @property {string} issuer `iss` of good tokens.
  * @property {string} audience `aud` of good tokens.
+ * @property {readonly string[]} [issuers] The `iss` of other issuers whose tokens the server takes as they are (`use = "attach"`). The server is asked about such a token once, and from then on the feed decides; without them they are refused.
  * @property {number} [maxFeedLagMs] How old the guard's knowledge may be; 2000.
  * @property {Behind} [behind] What happens past it; `refuse`.
  * @property {number} [cacheSize] Verified tokens that are remembered; 10,000.
