@@ -65,8 +65,9 @@ class AsyncGuard(BaseGuard):
     async def check(
         self, token: str | None, *, requires: str | None = None, behind: Behind | None = None, what: str = ""
     ) -> Claims:
-        """The claims of a good token. In memory, but for two cases: a token that names an unknown key waits for the
-        keys to be fetched, and past the lag `introspect` asks the server.
+        """The claims of a good token. In memory, but for three cases: a token that names an unknown key waits for
+        the keys to be fetched, past the lag `introspect` asks the server, and so does a token of another issuer that
+        was not seen before, or whose rights have changed.
 
         `what` says what the token is used for (`GET /reports`), for reports of late use. Raises `GuardError`.
         """

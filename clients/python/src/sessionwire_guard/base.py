@@ -1,6 +1,6 @@
 """What the guard with a thread and the guard in an event loop have in common. It may not know where either works."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -39,6 +39,7 @@ class BaseGuard:
         api_key: str,
         issuer: str,
         audience: str,
+        issuers: Sequence[str] = (),
         max_feed_lag: float = 2.0,
         behind: Behind = "refuse",
         leeway: int = 0,
@@ -54,6 +55,7 @@ class BaseGuard:
             api_key=api_key,
             issuer=issuer,
             audience=audience,
+            issuers=issuers,
             max_feed_lag=max_feed_lag,
             behind=behind,
             leeway=leeway,

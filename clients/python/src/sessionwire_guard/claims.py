@@ -49,7 +49,11 @@ class Claims:
 
 def read_claims(payload: bytes) -> Claims:
     """The claims of a token's payload. Raises `Unreadable`."""
-    members = strict.read_json(payload, unique=True)
+    return claims_from(strict.read_json(payload, unique=True))
+
+
+def claims_from(members: object) -> Claims:
+    """The claims of an object that has them among its members. Raises `Unreadable`."""
     if not isinstance(members, dict):
         raise strict.Unreadable("an object is expected")
     member = members.get

@@ -18,6 +18,7 @@ from .delays import Delays
 from .errors import Code, GuardError
 from .feed import Changes, FeedFault, FeedState, Hello, Message
 from .fence import Fences
+from .foreign import Attached, Foreign, Inactive
 from .index import Ended
 from .keys import TOKEN_BYTES_MAX, KeySet, NotGenuine, UnknownKey
 from .metrics import Counts, gauge
@@ -30,6 +31,10 @@ class Ask(NamedTuple):
     """The route wants the server to be asked about this token."""
 
     claims: Claims
+
+
+class AskForeign(NamedTuple):
+    """It is of another issuer, and memory does not tell."""
 
 
 class Applied(NamedTuple):
@@ -60,11 +65,14 @@ class Core:
         # When, by uptime, everything that the server had was known.
         self._in_sync_at: float | None = None
         self._verified = Verified(settings.cache_size)
+        self._foreign = Foreign(settings.issuers, settings.cache_size)
         self._uses = Uses()
         self._fences = Fences()
         self.counts = Counts()
 
-    def look(self, token: str | None, requires: str | None, behind: Behind | None, what: str) -> Claims | Ask | None:
+    def look(
+        self, token: str | None, requires: str | None, behind: Behind | None, what: str
+    ) -> Claims | Ask | AskForeign | None:
         """What can be said at once; `None` where the token's key is not known. Raises `GuardError`."""
         try:
             return self._look(token, requires, behind, what)
@@ -77,7 +85,9 @@ class Core:
         self.count("checks", code)
         return GuardError(code)
 
-    def _look(self, token: str | None, requires: str | None, behind: Behind | None, what: str) -> Claims | Ask | None:
+    def _look(
+        self, token: str | None, requires: str | None, behind: Behind | None, what: str
+    ) -> Claims | Ask | AskForeign | None:
         if token is None:
             raise GuardError("token_missing")
         if not token.isascii() or len(token) > TOKEN_BYTES_MAX:
@@ -88,8 +98,14 @@ class Core:
             if claims is not None:
                 self.counts.hits += 1
                 return self._judge(claims, requires, behind, what)
+            attached = self._foreign.get(fingerprint)
+            if attached is not None:
+                self.counts.hits += 1
+                return self._judge_attached(attached, requires, behind, what, asked=False) or AskForeign()
             self.counts.misses += 1
             keys = self._keys
+        if self._foreign.is_named(token):
+            return self._unseen(token, fingerprint, behind)
         if keys is None:
             raise GuardError("cannot_decide")
         try:
@@ -117,12 +133,21 @@ class Core:
                     raise GuardError("session_ended", verdict.reason)
                 raise GuardError("token_stale")
         if index is None or self._in_sync_at is None or uptime - self._in_sync_at > self._max_lag:
-            chosen = behind or self.settings.behind
+            chosen = self._chosen(behind)
             if chosen == "introspect":
                 return Ask(claims)
-            # To accept what nobody ever vouched for has to be said for the very route.
-            if chosen != "accept" or (index is None and behind is None):
+            if chosen == "refuse":
                 raise GuardError("cannot_decide")
+        return self._accept(claims, requires, what, uptime, now)
+
+    def _chosen(self, behind: Behind | None) -> Behind:
+        """What is to happen where too little is known."""
+        chosen = behind or self.settings.behind
+        # To accept what nobody ever vouched for has to be said for the very route.
+        is_unsaid = chosen == "accept" and self._state.index is None and behind is None
+        return "refuse" if is_unsaid else chosen
+
+    def _accept(self, claims: Claims, requires: str | None, what: str, uptime: float, now: float) -> Claims:
         if requires is not None and requires not in claims.permissions:
             raise GuardError("forbidden")
         if not self._uses.note(claims, what, uptime, now):
@@ -130,6 +155,72 @@ class Core:
         self._fences.raised(claims, now)
         self.counts.good += 1
         return claims
+
+    def _unseen(self, token: str, name: bytes, behind: Behind | None) -> AskForeign:
+        with self.lock:
+            refusal = self._foreign.refusal(token, name, self._now(), self._uptime())
+            if refusal is None and not self._is_fresh() and self._chosen(behind) == "refuse":
+                refusal = "cannot_decide"
+        if refusal is not None:
+            raise GuardError(refusal)
+        return AskForeign()
+
+    def _judge_attached(
+        self, attached: Attached, requires: str | None, behind: Behind | None, what: str, *, asked: bool
+    ) -> Claims | None:
+        """By the claims that a foreign token stands for; `None` where the server has to be asked. Such a token can't
+        be refreshed here: where its rights have changed it is asked about again."""
+        claims = attached.claims
+        now = self._now()
+        if claims.exp + self._leeway <= now:
+            raise GuardError("token_expired")
+        index = self._state.index
+        verdict = None if index is None else index.verdict(claims)
+        if isinstance(verdict, Ended):
+            raise GuardError("session_ended", verdict.reason)
+        chosen = None if self._is_fresh() else self._chosen(behind)
+        if chosen == "refuse":
+            raise GuardError("cannot_decide")
+        uptime = self._uptime()
+        is_old = chosen is None and attached.good_until <= uptime
+        if verdict is not None or (not asked and (is_old or chosen == "introspect")):
+            return None
+        if chosen != "introspect":
+            return self._accept(claims, requires, what, uptime, now)
+        if requires is not None and requires not in claims.permissions:
+            raise GuardError("forbidden")
+        self._fences.raised(claims, now)
+        self.counts.good += 1
+        return claims
+
+    def judge_answer(self, answer: Attached, requires: str | None, behind: Behind | None, what: str) -> Claims | None:
+        """The verdict by what the server just said; `None` where more happened since. Raises `GuardError`."""
+        try:
+            with self.lock:
+                return self._judge_attached(answer, requires, behind, what, asked=True)
+        except GuardError as error:
+            self.count("checks", error.code)
+            raise
+
+    def may_ask(self) -> bool:
+        """Whether the server may be asked about a foreign token."""
+        with self.lock:
+            return self._foreign.may_ask(self._uptime())
+
+    def would_introspect(self, behind: Behind | None) -> bool:
+        """Whether too little is known, and the route wants the server to be asked then."""
+        with self.lock:
+            return not self._is_fresh() and self._chosen(behind) == "introspect"
+
+    def foreign_answered(self, name: bytes, said: Claims | Inactive | None) -> Attached | Inactive | None:
+        """Remembers what the server said about a foreign token."""
+        with self.lock:
+            self.counts.count("introspections", "active" if isinstance(said, Claims) else said or "unanswered")
+            if isinstance(said, Claims):
+                return self._foreign.put(name, said, self._now(), self._uptime())
+            if said == "inactive":
+                self._foreign.refuse(name, self._uptime())
+            return said
 
     def answered(self, claims: Claims, *, active: bool | None, requires: str | None) -> Claims:
         """The verdict where the server was asked. Raises `GuardError`."""

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from .asking import Questions
 from .claims import Claims
-from .core import Ask, Core
+from .core import Ask, AskForeign, Core
 from .following import Follower
 from .keeping import KeyKeeper
 from .reports import Acknowledgements, LateUses
@@ -36,6 +37,7 @@ class Running:
         self._http = core.settings.http()
         self._server = Server(core.settings, self._http)
         self._keys = KeyKeeper(core, self._server, self._look)
+        self._questions = Questions(core, self._server)
 
     async def run(self) -> None:
         """Works until it is cancelled, and leaves nothing behind."""
@@ -51,19 +53,22 @@ class Running:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._questions.close()
             await self._http.aclose()
 
     async def settle(
-        self, said: Ask | None, token: str | None, requires: str | None, behind: Behind | None, what: str
+        self, said: Ask | AskForeign | None, token: str | None, requires: str | None, behind: Behind | None, what: str
     ) -> Claims:
         """The verdict on a token where a look was not enough. Raises `GuardError`."""
-        found: Claims | Ask | None = said
+        found: Claims | Ask | AskForeign | None = said
         has_all = False
         if found is None:
             has_all = await self._keys.for_unknown()
             found = self.core.look(token, requires, behind, what)
         if found is None or token is None:
             raise self.core.refusal("token_invalid" if has_all else "cannot_decide")
+        if isinstance(found, AskForeign):
+            return await self._questions.settle(token, requires, behind, what)
         if isinstance(found, Ask):
             active = await self._is_active(token)
             return self.core.answered(found.claims, active=active, requires=requires)

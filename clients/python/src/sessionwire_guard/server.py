@@ -10,6 +10,8 @@ from typing import Any, Final, Literal
 import httpx
 
 from . import strict
+from .claims import Claims, claims_from
+from .foreign import Inactive
 from .patience import within
 from .settings import Settings
 
@@ -75,14 +77,30 @@ class Server:
 
     async def is_active(self, token: str) -> bool | None:
         """Whether the server says that a token is good; `None` where it does not say."""
+        active = (await self._introspect(token)).get("active")
+        return active if isinstance(active, bool) else None
+
+    async def claims_of(self, token: str) -> Claims | Inactive | None:
+        """What a token stands for; `None` where the server does not say, and where that is not for this guard."""
+        answer = await self._introspect(token)
+        active = answer.get("active")
+        if active is not True:
+            return "inactive" if active is False else None
+        try:
+            claims = claims_from(answer)
+        except strict.Unreadable:
+            return None
+        is_for_us = claims.iss == self._settings.issuer and claims.aud == self._settings.audience
+        return claims if is_for_us else None
+
+    async def _introspect(self, token: str) -> dict[str, Any]:
         asked = self._ask("POST", "/oauth/introspect", {**self._key, **_PLAIN}, form={"token": token})
         try:
             status, body = await within(asked, _INTROSPECTION_PATIENCE)
             answer = strict.read_json(body) if status == httpx.codes.OK else None
         except (Unanswered, strict.Unreadable, asyncio.TimeoutError):
-            return None
-        active = answer.get("active") if isinstance(answer, dict) else None
-        return active if isinstance(active, bool) else None
+            return {}
+        return answer if isinstance(answer, dict) else {}
 
     async def _tell(self, path: str, body: object) -> Told:
         try:

@@ -1,7 +1,7 @@
 """What a guard can be told. It may not know how it is carried out."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
@@ -25,11 +25,14 @@ class Settings:
     url: str
     """The server: `https://sessions.example`."""
     api_key: str = field(repr=False)
-    """An API key with the scope `feed`, and for `introspect` also `verify`."""
+    """An API key with the scope `feed`, and for `introspect` and `issuers` also `verify`."""
     issuer: str
     """`iss` of good tokens."""
     audience: str
     """`aud` of good tokens."""
+    issuers: Sequence[str] = ()
+    """The `iss` of other issuers whose tokens the server takes as they are (`use = "attach"`). The server is asked
+    about such a token once, and from then on the feed decides; without them they are refused."""
     max_feed_lag: float = 2.0
     """How old the guard's knowledge may be, in seconds."""
     behind: Behind = "refuse"
@@ -55,6 +58,8 @@ class Settings:
             raise SettingsError("`api_key` must be a key of the server")
         if not self.issuer or not self.audience:
             raise SettingsError("`issuer` and `audience` must say whose tokens are taken, and for whom")
+        if isinstance(self.issuers, str) or not all(iss and iss != self.issuer for iss in self.issuers):
+            raise SettingsError("`issuers` is a list of issuers other than `issuer`")
         if not self.max_feed_lag >= 1:
             raise SettingsError("`max_feed_lag` must be at least a second: the feed's heartbeat")
         if self.behind not in BEHIND:
