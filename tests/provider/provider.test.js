@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { createGuard } from 'sessionwire-guard';
 import WebSocket from 'ws';
 import { createSession } from '../../clients/js/src/index.js';
 import { Person, eventually, exchange, key, listen, post, world } from './support.js';
@@ -135,4 +136,21 @@ test('the token as it is opens a socket, and no more once its person signed out 
   const refused = await me();
   assert.equal(refused.status, 401);
   assert.equal(/** @type {any} */ (await refused.json()).code, 'session_ended');
+});
+
+test('a service behind a guard takes the token as it is, and no more once its person signed out there', async (t) => {
+  const { op, server } = await world(t, 'RS256', 'attach');
+  const { key: apiKey } = await server.api('POST', '/v1/api-keys', { name: 'guard', scopes: ['feed', 'verify'] });
+  const guard = createGuard({ url: server.url, apiKey, issuer: server.url, audience: 'sessionwire', issuers: [op.url] });
+  t.after(() => guard.close());
+  await guard.ready;
+  const anna = new Person(op, 'anna');
+  const { access_token: token } = await anna.signIn();
+  const claims = await eventually(() => guard.check(token).catch(() => null));
+  assert.ok(claims);
+  for (let turn = 0; turn < 1_000; turn += 1) assert.equal(guard.decide(token), claims);
+  assert.match(guard.metrics(), /introspections_total\{outcome="active"\} 1\n/);
+  await anna.signOut();
+  const refused = () => guard.check(token).then(() => null, ({ code, reason }) => ({ code, reason }));
+  assert.deepEqual(await eventually(refused), { code: 'session_ended', reason: 'identity_provider_logout' });
 });
