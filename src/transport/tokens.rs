@@ -20,6 +20,8 @@ use crate::service::Origin;
 /// How long the claims of a foreign token are good for without asking the writers again. The index keeps
 /// what concerns them for longer.
 const FRESH: Duration = Duration::from_mins(1);
+/// And without asking them at least.
+const FRESH_MIN: Duration = Duration::from_secs(5);
 /// How many are remembered.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -66,10 +68,11 @@ impl Tokens {
         }
         let name = name_of(token);
         if let Some(claims) = self.recall(&name) {
-            match self.node.verdict(&claims)? {
-                // Rights are ours, so they are read again; whoever brings the token can't refresh it here.
-                Verdict::Stale(_) => {}
-                verdict => return Ok((claims, verdict)),
+            match self.node.verdict(&claims) {
+                // Rights are ours, so they are read again; whoever brings the token can't refresh it here. And
+                // whether it was the session that ran out or the token is for the writers to say.
+                Ok(Verdict::Stale(_)) | Err(Error::TokenExpired) => {}
+                verdict => return Ok((claims, verdict?)),
             }
         }
         let proof = self.issuers.verify(token, self.clock.as_ref()).await?;
@@ -125,7 +128,13 @@ impl Tokens {
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        let until = now + FRESH;
+        // At half its time at the latest the session is seen in use, so that it does not idle out meanwhile.
+        let life = claims
+            .exp
+            .saturating_sub(self.clock.now().as_seconds())
+            .max(0);
+        let half = Duration::from_secs(u64::try_from(life / 2).unwrap_or_default());
+        let until = now + half.clamp(FRESH_MIN, FRESH);
         remembered.insert(name, Remembered { claims, until });
     }
 }

@@ -192,6 +192,36 @@ async fn the_policies_hold() {
 }
 
 #[tokio::test]
+async fn use_keeps_the_session_and_idleness_ends_it() {
+    let provider = Provider::start(IssuerKey::ec("k1")).await;
+    let setting = provider.setting(", use = 'attach'");
+    // So seldom that nothing here is swept.
+    let settings = [
+        ("ISSUERS", setting.as_str()),
+        ("SWEEP_INTERVAL_MS", "60000"),
+    ];
+    let server = Server::start_with(&settings).await;
+    server.policy(json!({ "idle_timeout_s": 60 })).await;
+    let token = provider.token(&server, "anna", "s1");
+    assert_eq!(verdicts(&server, &token).await, ["good"; 3]);
+    for _ in 0..6 {
+        server.advance(Duration::from_secs(25)).await;
+        assert_eq!(verdicts(&server, &token).await, ["good"; 3]);
+    }
+    assert_eq!(sessions(&server).await.len(), 1);
+    server.advance(Duration::from_secs(65)).await;
+    let refused = ["401 session_ended", "401 session_ended", "inactive"];
+    assert_eq!(verdicts(&server, &token).await, refused);
+    let me = server.get("/v1/me", &token).await;
+    assert_eq!(me.body["reason"], "idle_timeout");
+    let renewed = json!(server.now() - 70);
+    let mut claims = provider.claims(&server, "anna", "s1");
+    claims["auth_time"] = renewed;
+    let renewed = provider.key.sign(&claims);
+    assert_eq!(verdicts(&server, &renewed).await, refused);
+}
+
+#[tokio::test]
 async fn it_is_good_for_as_long_as_its_issuer_said() {
     let (provider, server) = world().await;
     let token = provider.token(&server, "anna", "s1");
