@@ -4,10 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use serde_json::{Value, json};
 use sessionwire::service::Step;
 use sessionwire_guard::client::{Clock, SystemClock};
-use sessionwire_guard::{Behind, Claims, Guard, GuardSettings, Reason, Refusal, Route};
+use sessionwire_guard::{
+    Authenticated, Behind, Claims, Guard, GuardLayer, GuardSettings, Reason, Refusal, Route,
+};
+use tokio::net::TcpListener;
 
 use crate::support::{Answer, IssuerKey, Provider, Proxy, Server, Steps};
 
@@ -166,6 +171,36 @@ async fn rights_are_those_of_the_moment() {
     assert_eq!(may_read().await, Err(Refusal::Forbidden));
     assert_eq!(may_read().await, Err(Refusal::Forbidden));
     assert_eq!(asked(&guard), [3, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_service_in_axum_takes_them_as_it_takes_the_servers_own() {
+    let world = World::new().await;
+    let guard = world.guard().await;
+    let layer = GuardLayer::new(guard.clone()).requires("reports:read");
+    let reports = get(async |who: Authenticated| who.0.sub.to_string());
+    let app = Router::new()
+        .route("/reports", reports.layer(layer))
+        .with_state(guard.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/reports", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let token = world.token("anna", "s1");
+    let ask = async || {
+        let request = world.server.http.get(&url).bearer_auth(&token);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(ask().await.0, 403);
+    let claims = check(&guard, &token).await.unwrap();
+    let group = world.server.group("staff", &["reports:read"]).await;
+    let path = format!("/v1/groups/{group}/members/{}", claims.sub);
+    world.put(&path, json!({})).await;
+    assert_eq!(ask().await, (200, claims.sub.to_string()));
+    world.revoke(&claims).await;
+    let (status, problem) = ask().await;
+    let problem: Value = serde_json::from_str(&problem).unwrap();
+    assert_eq!((status, &problem["code"]), (401, &json!("session_ended")));
 }
 
 #[tokio::test]

@@ -105,3 +105,92 @@ impl Shared {
         (behind == Some(Behind::Refuse)).then_some(Err(Refusal::CannotDecide))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::GuardSettings;
+    use crate::client::cache::Verified;
+    use crate::feed::{FeedMessage, Heard};
+    use crate::id::Seq;
+    use crate::reason::Reason;
+    use crate::revocation::{Change, Note};
+
+    const TOKEN: &str = "e30.e30.e30";
+
+    /// A guard in sync at 100 whose server is nowhere.
+    fn guard() -> Guard {
+        let mut settings = GuardSettings::new("http://127.0.0.1:9", "swk_test", "i", "a");
+        settings.issuers = vec!["https://issuer.example/".to_owned()];
+        settings.max_feed_lag = Duration::from_hours(1);
+        let guard = Guard::start(settings).unwrap();
+        let snapshot = serde_json::json!({ "seq": 100, "changes": [], "more": false });
+        take(&guard, FeedMessage::named("snapshot", snapshot).unwrap());
+        guard
+    }
+
+    fn take(guard: &Guard, message: FeedMessage) {
+        let uptime = guard.shared.clock.uptime();
+        guard.shared.following.take(message, 1000, uptime).unwrap();
+    }
+
+    fn hear(guard: &Guard, seq: u64, change: Change) {
+        let note = Note {
+            seq: Seq(seq),
+            keep_until: i64::MAX,
+            change,
+        };
+        let message = FeedMessage::Changes {
+            after: guard.position().unwrap(),
+            seq: Seq(seq),
+            head: Seq(seq),
+            now_ms: None,
+            changes: vec![Heard { note, age_ms: None }],
+        };
+        take(guard, message);
+    }
+
+    fn answer(as_of: u64) -> Arc<Attached> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/foreign.json");
+        let vectors = std::fs::read_to_string(path).unwrap();
+        let vectors: serde_json::Value = serde_json::from_str(&vectors).unwrap();
+        let answer = vectors["answers"][0]["answer"].clone();
+        let mut claims: Claims = serde_json::from_value(answer).unwrap();
+        claims.as_of = Seq(as_of);
+        claims.exp = i64::MAX;
+        Arc::new(Attached {
+            claims: Arc::new(claims),
+            good_until: Duration::MAX,
+        })
+    }
+
+    fn judge(guard: &Guard, answer: &Arc<Attached>) -> Option<Result<Seq, Refusal>> {
+        let (name, answer) = (Verified::fingerprint(TOKEN), Some(Arc::clone(answer)));
+        let route = Route::default();
+        let shared = &guard.shared;
+        let said = shared.judge_attached(TOKEN, &name, answer, &route, "a test");
+        said.map(|outcome| outcome.map(|claims| claims.as_of))
+    }
+
+    #[tokio::test]
+    async fn it_does_not_matter_whether_the_answer_or_the_change_comes_first() {
+        let guard = guard();
+        let (old, young) = (answer(104), answer(106));
+        let claims = Arc::clone(&old.claims);
+        assert_eq!(judge(&guard, &old), Some(Ok(Seq(104))), "ahead of the feed");
+        let user_id = claims.sub;
+        hear(&guard, 105, Change::UserRightsChanged { user_id });
+        assert_eq!(judge(&guard, &old), None, "asked about again");
+        assert_eq!(judge(&guard, &young), Some(Ok(Seq(106))));
+        let ended = Change::SessionEnded {
+            session_id: claims.sid,
+            reason: Reason::SignedOut,
+        };
+        hear(&guard, 107, ended);
+        let refused = Some(Err(Refusal::Ended(Reason::SignedOut)));
+        assert_eq!(judge(&guard, &young), refused);
+        assert_eq!(judge(&guard, &answer(108)), refused, "whatever it saw");
+    }
+}
