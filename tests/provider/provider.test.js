@@ -141,7 +141,7 @@ test('the token as it is opens a socket, and no more once its person signed out 
 test('a service behind a guard takes the token as it is, and no more once its person signed out there', async (t) => {
   const { op, server } = await world(t, 'RS256', 'attach');
   const { key: apiKey } = await server.api('POST', '/v1/api-keys', { name: 'guard', scopes: ['feed', 'verify'] });
-  const guard = createGuard({ url: server.url, apiKey, issuer: server.url, audience: 'sessionwire', issuers: [op.url] });
+  const guard = createGuard({ url: server.url, apiKey, issuer: server.url, audience: 'sessionwire', issuers: [op.url], maxFeedLagMs: 60_000 });
   t.after(() => guard.close());
   await guard.ready;
   const anna = new Person(op, 'anna');

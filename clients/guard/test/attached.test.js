@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 
 import { hintOf } from '../src/foreign.js';
 import { systemClock } from '../src/time.js';
@@ -15,6 +16,8 @@ import { startDemo } from './support/server.js';
 import { farEnd, join, startIo } from './support/sockets.js';
 
 const vectors = JSON.parse(await readFile(new URL('../../../tests/vectors/foreign.json', import.meta.url), 'utf8'));
+/** How fast a machine is, is not what is tried; where it is, the test says so. */
+const maxFeedLagMs = 3_600_000;
 const asked = (guard) => ['active', 'inactive', 'unanswered'].map((outcome) => metric(guard, `introspections_total{outcome="${outcome}"}`));
 
 async function inSync(guard) {
@@ -26,7 +29,7 @@ async function inSync(guard) {
 async function attached(t, options = {}) {
   const issuer = await startIssuer(t);
   const demo = await startDemo(t, issuer.settings);
-  const guard = guardOf(t, { url: demo.url, apiKey: demo.guardKey, issuer: demo.url, issuers: [issuer.url], ...options });
+  const guard = guardOf(t, { url: demo.url, apiKey: demo.guardKey, issuer: demo.url, issuers: [issuer.url], maxFeedLagMs, ...options });
   await inSync(guard);
   return { issuer, demo, guard };
 }
@@ -44,11 +47,11 @@ test('one question for ten thousand requests, and a revocation here denies it wi
   assert.throws(() => guard.decide(token), { code: 'session_ended', reason: 'revoked_by_admin' });
   assert.deepEqual(asked(guard), [1, 0, 0]);
   assert.equal((await guard.check(await issuer.token('anna', 's2'))).sub, claims.sub);
-  const plain = guardOf(t, { url: demo.url, apiKey: demo.guardKey, issuer: demo.url });
+  const plain = guardOf(t, { url: demo.url, apiKey: demo.guardKey, issuer: demo.url, maxFeedLagMs });
   await inSync(plain);
   assert.equal(await refusal(plain, token), 'token_invalid');
   assert.deepEqual(asked(plain), [0, 0, 0]);
-  const late = guardOf(t, { url: demo.url, apiKey: demo.guardKey, issuer: demo.url, issuers: [issuer.url] });
+  const late = guardOf(t, { url: demo.url, apiKey: demo.guardKey, issuer: demo.url, issuers: [issuer.url], maxFeedLagMs });
   await inSync(late);
   assert.equal(await refusal(late, token), 'token_invalid');
 });
@@ -75,32 +78,28 @@ test('an outage takes away what was never seen', async (t) => {
   const demo = await startDemo(t, issuer.settings);
   const proxy = await startProxy(t, demo.url);
   const options = { url: proxy.url, apiKey: demo.guardKey, issuer: demo.url, issuers: [issuer.url] };
-  const patient = guardOf(t, { ...options, maxFeedLagMs: 3_600_000 });
+  const patient = guardOf(t, { ...options, maxFeedLagMs });
   const guard = guardOf(t, { ...options, maxFeedLagMs: 1_500 });
   await inSync(patient);
   await inSync(guard);
   const [seen, unseen] = [await issuer.token('anna', 's1'), await issuer.token('ben', 's1')];
   await patient.check(seen);
-  while (await refusal(guard, seen));
-  const lag = heard(guard, 'lag');
+  while (await refusal(guard, seen)) await setTimeout(5);
   proxy.cut();
   assert.equal(await refusal(patient, seen), null);
   assert.equal(await refusal(patient, unseen), 'cannot_decide');
-  await lag;
-  assert.equal(await refusal(guard, seen), 'cannot_decide');
+  while ((await refusal(guard, seen)) !== 'cannot_decide') await setTimeout(5);
   assert.equal(await refusal(guard, seen, { behind: 'accept' }), null);
   assert.equal(await refusal(guard, unseen, { behind: 'accept' }), 'cannot_decide');
   assert.equal(await refusal(guard, seen, { behind: 'introspect' }), 'cannot_decide');
-  const again = heard(guard, 'insync');
   proxy.mend();
-  await again;
-  assert.equal(await refusal(guard, unseen), null);
+  while (await refusal(guard, unseen)) await setTimeout(5);
 });
 
 test('invented tokens cost a bounded number of questions', async (t) => {
   let uptime = 100_000;
   const clock = { ...systemClock, uptime: () => uptime };
-  const { issuer, guard } = await attached(t, { maxFeedLagMs: 3_600_000, internals: { clock } });
+  const { issuer, guard } = await attached(t, { internals: { clock } });
   const [known, whole] = [await issuer.token('anna', 's1'), await issuer.token('ben', 's1')];
   await guard.check(known);
   const other = await issuer.token('anna', 's1', { iss: 'https://elsewhere.example' });
@@ -140,7 +139,7 @@ async function scripted(t) {
     },
   });
   const issuer = await startIssuer(t);
-  const guard = guardOf(t, { url: script.url, issuer: ISSUER, audience: AUDIENCE, issuers: [issuer.url], maxFeedLagMs: 3_600_000 });
+  const guard = guardOf(t, { url: script.url, issuer: ISSUER, audience: AUDIENCE, issuers: [issuer.url], maxFeedLagMs });
   await inSync(guard);
   const claims = { ...vectors.answers[0].answer, iss: ISSUER, aud: AUDIENCE, exp: Math.floor(Date.now() / 1000) + 600 };
   const hear = async (...messages) => {
@@ -216,7 +215,7 @@ test('hints and answers are read as the vectors say', async (t) => {
   };
   const script = await startScript(t, { answers, feed });
   const clock = { ...systemClock, now: () => vectors.now * 1000 };
-  const options = { url: script.url, issuer: vectors.issuer, audience: vectors.audience, issuers: [whole.iss], maxFeedLagMs: 3_600_000, internals: { clock } };
+  const options = { url: script.url, issuer: vectors.issuer, audience: vectors.audience, issuers: [whole.iss], maxFeedLagMs, internals: { clock } };
   const guard = guardOf(t, options);
   await inSync(guard);
   for (const [number, { name, answer: given, said }] of vectors.answers.entries()) {

@@ -29,6 +29,8 @@ from .support.tokens import AUDIENCE, ISSUER, Signer
 from .support.waiting import says, until, verdict
 
 FILE = Path(__file__).parents[3] / "tests" / "vectors" / "foreign.json"
+# How fast a machine is, is not what is tried; where it is, the test says so.
+PATIENT = 3600.0
 VECTORS: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 
 
@@ -46,7 +48,7 @@ def server(shop: Issuer) -> Iterator[Demo]:
 
 @pytest.fixture
 def guard(server: Demo, shop: Issuer, guard_of: GuardOf) -> Guard:
-    made = guard_of(server, issuers=[shop.url])
+    made = guard_of(server, issuers=[shop.url], max_feed_lag=PATIENT)
     until(lambda: made.can_decide)
     return made
 
@@ -74,11 +76,11 @@ def test_one_question_for_ten_thousand_requests_and_none_accepted_after_the_rece
     assert verdict(lambda: guard.check(token)) == "session_ended revoked_by_admin"
     assert asked(guard) == [1, 0, 0]
     assert guard.check(shop.token("anna", "other")).sub == claims.sub
-    plain = guard_of(server)
+    plain = guard_of(server, max_feed_lag=PATIENT)
     until(lambda: plain.can_decide)
     assert verdict(lambda: plain.check(token)) == "token_invalid"
     assert asked(plain) == [0, 0, 0]
-    late = guard_of(server, issuers=[shop.url])
+    late = guard_of(server, issuers=[shop.url], max_feed_lag=PATIENT)
     until(lambda: late.can_decide)
     assert verdict(lambda: late.check(token)) == "token_invalid"
 
@@ -104,7 +106,7 @@ def test_an_outage_takes_away_what_was_never_seen(server: Demo, shop: Issuer, gu
     seen, unseen = shop.token("carla", "seen"), shop.token("carla", "unseen")
     with wire(server.url) as line:
         common = {"url": line.url, "issuers": [shop.url]}
-        patient = guard_of(server, **common, max_feed_lag=3600.0)
+        patient = guard_of(server, **common, max_feed_lag=PATIENT)
         guard = guard_of(server, **common, max_feed_lag=1.5)
         for one in (patient, guard):
             until(lambda one=one: verdict(lambda: one.check(seen)) == "good")  # type: ignore[misc]
@@ -123,7 +125,7 @@ def test_an_outage_takes_away_what_was_never_seen(server: Demo, shop: Issuer, gu
 @pytest.mark.anyio
 async def test_in_an_event_loop_too(server: Demo, shop: Issuer) -> None:
     token = shop.token("dora", "loop")
-    async with AsyncGuard(**settings_of(server, issuers=[shop.url])) as guard:
+    async with AsyncGuard(**settings_of(server, issuers=[shop.url], max_feed_lag=PATIENT)) as guard:
         assert await guard.wait_ready(10)
         found = await asyncio.gather(*(guard.check(token) for _ in range(50)))
         assert len(set(map(id, found))) == 1
@@ -132,13 +134,13 @@ async def test_in_an_event_loop_too(server: Demo, shop: Issuer) -> None:
 
 def test_invented_tokens_cost_a_bounded_number_of_questions(server: Demo, shop: Issuer, guard_of: GuardOf) -> None:
     clock = SetClock(float(int(time.time())))
-    guard = guard_of(server, issuers=[shop.url], clock=clock)
+    guard = guard_of(server, issuers=[shop.url], clock=clock, max_feed_lag=PATIENT)
     until(lambda: guard.can_decide)
     known, whole = shop.token("emil", "known"), shop.token("emil", "whole")
     guard.check(known)
 
     def check(token: str) -> str:
-        return verdict(lambda: guard.check(token, behind="accept"))
+        return verdict(lambda: guard.check(token))
 
     assert check(shop.token("emil", "known", iss="https://elsewhere.example")) == "token_invalid"
     assert check(shop.token("emil", "known", exp=int(time.time()) - 400)) == "token_expired"
