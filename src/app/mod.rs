@@ -1,8 +1,10 @@
 //! The wiring: the only place that puts floors together, and the only one that reads the settings.
 
+mod cluster;
 mod door;
 mod issuers;
 mod patience;
+mod settings;
 mod sinks;
 pub mod system;
 mod upkeep;
@@ -22,17 +24,15 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::door::Bounds;
-use crate::bus::{Bus, MemoryBus};
-use crate::config::{self, Config, Database, TokenAlgorithm};
+use crate::bus::BusError;
+use crate::config::{self, Config, Database};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{SessionId, UserId};
 use crate::node::issuer::{IssuerSpec, Issuers};
 use crate::node::sink::{SinkSpec, Sinks};
-use crate::node::{Node, NodeSettings};
-use crate::service::{
-    Core, CoreParts, CoreSettings, FailureLimits, KeyFileError, Listeners, PasswordSettings, Vault,
-};
+use crate::node::{Node, NodeParts};
+use crate::service::{Core, CoreParts, KeyFileError, Listeners, RosterEntry, Vault};
 use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
@@ -74,6 +74,9 @@ pub enum AppError {
     /// The database can't be used.
     #[error("the database can't be used: {0}")]
     Storage(#[from] storage::Error),
+    /// What nodes speak to each other over can't be used.
+    #[error(transparent)]
+    Bus(#[from] BusError),
     /// The server can't start.
     #[error("the server can't start: {0:?}")]
     Start(#[from] Error),
@@ -116,6 +119,7 @@ pub struct App {
     pages: Pages,
     bounds: Bounds,
     drain: Duration,
+    entry: Option<RosterEntry>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -134,32 +138,37 @@ impl App {
         let Database::Sqlite(path) = config.database();
         let store = open_store(&path).await?;
         let vault = Vault::open(&config.data_dir.join(KEY_FILE), world.entropy.as_ref())?;
-        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+        let company = cluster::company(config, &store, &vault, &world).await?;
         let issuer = config.issuer_at(bound).as_str().to_owned();
-        let node = Node::start(
-            Arc::new(store.clone()),
-            bus.as_ref(),
-            Arc::clone(&world.clock),
-            Arc::clone(&world.entropy),
-            &node_settings(config, &issuer),
-        );
+        let parts = NodeParts {
+            source: Arc::new(store.clone()),
+            bus: Arc::clone(&company.bus),
+            roster: company.roster,
+            clock: Arc::clone(&world.clock),
+            entropy: Arc::clone(&world.entropy),
+        };
+        let node = Node::start(parts, &settings::of_node(config, &issuer));
         node.until_ready().await;
         let core = Core::start(CoreParts {
             store: store.clone(),
-            bus,
+            bus: company.bus,
             clock: Arc::clone(&world.clock),
             entropy: Arc::clone(&world.entropy),
             vault,
             listeners: Arc::new(NodeListeners(node.clone())),
-            settings: core_settings(config, issuer),
+            settings: settings::of_core(config, issuer),
         })
         .await?;
         let tokens = issuers::tokens(&core, &node, &world, Issuers::default());
         let rest = rest_state(config, &core, &tokens, &node, &world);
         let sockets = socket_state(config, &core, tokens, &node);
         let tasks = vec![
-            tokio::spawn(upkeep::keep_sweeping(core.clone(), config.sweep_interval)),
-            tokio::spawn(upkeep::keep_forgetting(core.clone())),
+            tokio::spawn(upkeep::keep_sweeping(
+                core.clone(),
+                node.clone(),
+                config.sweep_interval,
+            )),
+            tokio::spawn(upkeep::keep_forgetting(core.clone(), node.clone())),
             tokio::spawn(upkeep::keep_signing_keys(core.clone())),
         ];
         Ok(Self {
@@ -185,6 +194,7 @@ impl App {
                 write_timeout: config.write_timeout * 2,
             },
             drain: config.drain,
+            entry: company.entry,
             tasks,
         })
     }
@@ -232,6 +242,14 @@ impl App {
             task.abort();
         }
         self.node.stop();
+        if let Some(entry) = self.entry
+            && let Err(error) = entry.leave().await
+        {
+            tracing::warn!(
+                ?error,
+                "the others take this node for lost until its lease ends"
+            );
+        }
         self.store.close().await;
         Ok(())
     }
@@ -338,48 +356,4 @@ fn prepare_data_dir(path: &Path) -> Result<(), AppError> {
             path: path.display().to_string(),
             source,
         })
-}
-
-fn node_settings(config: &Config, issuer: &str) -> NodeSettings {
-    NodeSettings {
-        issuer: issuer.to_owned(),
-        audience: config.audience.clone(),
-        heartbeat: config.heartbeat,
-        auth_timeout: config.auth_timeout,
-        max_connections: config.max_connections,
-        max_connections_per_user: config.max_connections_per_user,
-        max_connections_per_address: config.max_connections_per_address,
-        max_unauthenticated: config.max_unauthenticated,
-        ..NodeSettings::default()
-    }
-}
-
-fn core_settings(config: &Config, issuer: String) -> CoreSettings {
-    CoreSettings {
-        issuer,
-        audience: config.audience.clone(),
-        client_id: config.client_id.clone(),
-        algorithm: match config.token_algorithm {
-            TokenAlgorithm::Es256 => sessionwire_guard::Algorithm::ES256,
-            TokenAlgorithm::EdDsa => sessionwire_guard::Algorithm::EdDSA,
-            TokenAlgorithm::Rs256 => sessionwire_guard::Algorithm::RS256,
-        },
-        signing_key_age_max: config.signing_key_age_max,
-        access_token_ttl: config.access_token_ttl,
-        refresh_grace: config.refresh_grace,
-        refresh_lost_answer: config.refresh_lost_answer,
-        takeover_token_ttl: config.takeover_token_ttl,
-        approval_timeout: config.approval_timeout,
-        ticket_ttl: config.ticket_ttl,
-        passwords: PasswordSettings {
-            concurrency: config.password_hash_concurrency,
-            memory_kib: config.password_hash_memory_kib,
-            iterations: config.password_hash_iterations,
-        },
-        failures: FailureLimits {
-            burst: config.sign_in_failures_burst,
-            interval: config.sign_in_failure_interval,
-            burst_address: config.sign_in_failures_burst_address,
-        },
-    }
 }

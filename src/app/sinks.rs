@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::AppError;
+use super::cluster::DutyTurns;
 use crate::config::{
     Addresses, Config, KafkaSink, LogoutSink, NatsSink, RedisSink, Sink, SinkStart, SinkTarget,
     SinkUrl, WebhookSink,
@@ -16,7 +17,7 @@ use crate::domain::event::SessionEnded;
 use crate::domain::secret::{Password, SharedSecret};
 use crate::node::Node;
 use crate::node::sink::{
-    AllMine, Beginning, KafkaSettings, LogoutSettings, LogoutSigner, NatsSettings, Notary, Pace,
+    Beginning, KafkaSettings, LogoutSettings, LogoutSigner, NatsSettings, Notary, Pace,
     RedisSettings, SinkSpec, Sinks, TargetSpec, WebhookSettings,
 };
 use crate::service::{Call, Core};
@@ -64,7 +65,15 @@ pub(super) async fn start(
     let notary = Arc::new(CoreNotary(core.clone()));
     let signer = Arc::new(CoreSigner(core.clone()));
     let journal = Arc::new(store.clone());
-    Ok(Sinks::start(node, journal, notary, Arc::new(AllMine), signer, specs).await?)
+    Ok(Sinks::start(
+        node,
+        journal,
+        notary,
+        Arc::new(DutyTurns(node.clone())),
+        signer,
+        specs,
+    )
+    .await?)
 }
 
 fn spec(sink: &Sink) -> SinkSpec {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::node::Node;
 use crate::service::Core;
 
 /// How often what nobody needs is forgotten.
@@ -10,11 +11,11 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// key made by another process signs when it said it would.
 const LOOK_AT_KEYS_EVERY: Duration = Duration::from_secs(2);
 
-pub(super) async fn keep_sweeping(core: Core, every: Duration) {
+pub(super) async fn keep_sweeping(core: Core, node: Node, every: Duration) {
     let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;
-        loop {
+        while node.is_on_duty() {
             match core.sweep_sessions().await {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -27,11 +28,13 @@ pub(super) async fn keep_sweeping(core: Core, every: Duration) {
     }
 }
 
-pub(super) async fn keep_forgetting(core: Core) {
+pub(super) async fn keep_forgetting(core: Core, node: Node) {
     let mut ticks = tokio::time::interval(FORGET_EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = core.forget().await {
+        if node.is_on_duty()
+            && let Err(error) = core.forget().await
+        {
             tracing::warn!(error = ?error, "outdated rows can't be forgotten; trying again");
         }
     }

@@ -1,25 +1,19 @@
-//! The bus of a single node: a bounded broadcast inside the process.
+//! The bus of a single node: nothing between who speaks and who hears.
 
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
-
-use super::{Batch, Bus, Subscription};
-
-/// How many batches a slow follower may be behind before it reads the log instead.
-const CAPACITY: usize = 1_024;
+use super::exchange::{Exchange, Subscription};
+use super::letter::{Letter, News};
+use super::{Batch, Bus};
+use crate::domain::progress::Progress;
 
 /// Carries batches within one process.
-pub struct MemoryBus {
-    batches: broadcast::Sender<Arc<Batch>>,
-}
+pub struct MemoryBus(Exchange);
 
 impl MemoryBus {
     /// A bus without subscribers.
     pub fn new() -> Self {
-        Self {
-            batches: broadcast::Sender::new(CAPACITY),
-        }
+        Self(Exchange::new())
     }
 }
 
@@ -31,13 +25,18 @@ impl Default for MemoryBus {
 
 impl Bus for MemoryBus {
     fn publish(&self, batch: Arc<Batch>) {
-        // Without a subscriber there is nobody to tell; a later one reads the log.
-        drop(self.batches.send(batch));
+        self.0.hand_out(Letter::News(News::Batch(batch)));
     }
 
-    fn subscribe(&self) -> Subscription {
-        Subscription {
-            batches: self.batches.subscribe(),
-        }
+    fn report(&self, progress: Progress) {
+        self.0.hand_out(Letter::Progress(progress));
+    }
+
+    fn subscribe(&self) -> Subscription<News> {
+        self.0.subscribe()
+    }
+
+    fn progress(&self) -> Subscription<Arc<Progress>> {
+        self.0.progress()
     }
 }

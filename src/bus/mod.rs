@@ -1,18 +1,32 @@
-//! The bus carries committed events to every node, the writer's own included.
+//! The bus carries committed events to every node, the writer's own included, and what nodes tell
+//! each other of themselves.
 //!
 //! Floor 2. It may lose, repeat or reorder without harm: the log decides, and the follower reads it
 //! where the bus left a gap. It may not know what the events mean.
 
+mod exchange;
+mod letter;
 mod memory;
+mod nats;
 
+pub use exchange::Subscription;
+pub use letter::{News, Seal};
 pub use memory::MemoryBus;
+pub use nats::{NatsBus, NatsBusSettings};
 
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
-
 use crate::domain::event::LogEntry;
 use crate::domain::id::Seq;
+use crate::domain::progress::Progress;
+
+/// What can go wrong when a bus is opened. What goes wrong later costs time and nothing else.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// Its address or what it needs besides can't be used.
+    #[error("the bus can't be used: {0}")]
+    Unusable(String),
+}
 
 /// What one commit appended, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,24 +47,12 @@ pub trait Bus: Send + Sync {
     /// Announces a batch. Never waits and never fails: what is lost here is read from the log.
     fn publish(&self, batch: Arc<Batch>);
 
-    /// Batches from now on.
-    fn subscribe(&self) -> Subscription;
-}
+    /// Tells the other nodes how far this one is. Never waits and never fails.
+    fn report(&self, progress: Progress);
 
-/// Batches as they come. A reader that lags loses the oldest, which shows up as a gap.
-pub struct Subscription {
-    batches: broadcast::Receiver<Arc<Batch>>,
-}
+    /// What happens to the log, from now on.
+    fn subscribe(&self) -> Subscription<News>;
 
-impl Subscription {
-    /// The next batch; none once the bus is gone.
-    pub async fn next(&mut self) -> Option<Arc<Batch>> {
-        loop {
-            match self.batches.recv().await {
-                Ok(batch) => return Some(batch),
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    }
+    /// What nodes tell of themselves, from now on.
+    fn progress(&self) -> Subscription<Arc<Progress>>;
 }

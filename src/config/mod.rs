@@ -6,6 +6,7 @@
 //! in which it is told that a secret or a key set is; nothing below floor 5 may import it: the parts are handed the
 //! values they need.
 
+mod bus;
 mod error;
 mod given;
 mod issuers;
@@ -20,6 +21,7 @@ mod value;
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub use bus::{Bus, BusSubject};
 pub use error::{ConfigError, Problem};
 pub use issuers::{ForeignIssuer, GroupsFrom, IssuerSettings, Strangers, Usage};
 pub use setting::{Kind, Setting, Unit};
@@ -28,7 +30,7 @@ pub use sinks::{
     SinkBasics, SinkName, SinkStart, SinkTarget, SinkUrl, VariableName, WebhookSink,
 };
 pub use table::{Config, SETTINGS};
-pub use types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
+pub use types::{Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 
 /// What the name of an environment variable begins with to be a setting.
 pub const ENVIRONMENT_PREFIX: &str = "SESSIONWIRE_";

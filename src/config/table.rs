@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::bus::{Bus, BusSubject};
 use super::issuers::ForeignIssuer;
 use super::setting::{Kind, Unit, bytes, connections, seconds, settings, times};
 use super::sinks::Sink;
-use super::types::{Bus, Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
+use super::types::{Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 
 settings! {
     /// The server's configuration; every field was checked against the table.
@@ -23,7 +24,19 @@ settings! {
     /// Where state and log are kept; unless set, `sessionwire.db` in the data directory.
     "database" => database: Option<Database> = None, Kind::Form("sqlite://PATH");
     /// What carries events between nodes.
-    "bus" => bus: Bus = Bus::Memory, Kind::Word(&["memory"]);
+    "bus" => bus: Bus = Bus::Memory, Kind::Form(Bus::FORM);
+    /// Who may have signed the certificate of the bus; unless set, whom the system believes.
+    "bus_ca_file" => bus_ca_file: Option<PathBuf> = None, Kind::Form("the path of a file");
+    /// What the nodes of one database speak on.
+    "bus_subject" => bus_subject: BusSubject = BusSubject::of("sessionwire.bus"),
+        Kind::Form(BusSubject::FORM);
+    /// What this node is called; unless set, as its machine is.
+    "node_name" => node_name: Option<String> = None, NAME;
+    /// How long the log may be out of reach before a node decides nothing any more.
+    "lease_ms" => lease: Duration = Duration::from_secs(2),
+        Kind::Number { min: 500, max: 30_000, unit: Unit::Milliseconds };
+    /// How long a node that decides nothing keeps its sockets before it sends them elsewhere.
+    "lost_lease_grace_s" => lost_lease_grace: Duration = Duration::from_secs(30), seconds(1, 3600);
     /// The folder of the key file and, unless set otherwise, of the database.
     "data_dir" => data_dir: PathBuf = PathBuf::from("./data"), Kind::Form("the path of a folder");
     /// The `iss` of tokens; unless set, the address that is listened on.

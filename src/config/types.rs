@@ -20,13 +20,6 @@ pub enum Database {
     Sqlite(PathBuf),
 }
 
-/// What carries events between nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bus {
-    /// This process's memory: one node.
-    Memory,
-}
-
 /// The value of a token's `iss`: an http or https address without query or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer(String);
@@ -133,25 +126,6 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-        }
-    }
-}
-
-impl Value for Bus {
-    fn read(given: &Given, _: &Kind) -> Result<Self, Refusal> {
-        let text = given.text().ok_or(Refusal::Kind)?;
-        match text {
-            "memory" => Ok(Self::Memory),
-            _ if text == "postgres" || text.starts_with("nats://") => Err(Refusal::Because(
-                "this version runs as one node and has the bus `memory` only",
-            )),
-            _ => Err(Refusal::Kind),
-        }
-    }
-
-    fn show(&self, _: &Kind) -> String {
-        match self {
-            Self::Memory => "memory".to_owned(),
         }
     }
 }
@@ -312,18 +286,6 @@ mod tests {
     fn a_password_in_the_wrong_place_is_not_shown_either() {
         let told = refusal("listen = 'postgres://app:hunter2@db/sw'");
         assert!(!told.contains("hunter2"), "{told}");
-    }
-
-    #[test]
-    fn another_bus_is_refused() {
-        for bus in ["postgres", "nats://app:hunter2@bus:4222"] {
-            let told = refusal(&format!("bus = '{bus}'"));
-            assert!(
-                told.contains("`memory` only") && !told.contains("hunter2"),
-                "{told}"
-            );
-        }
-        assert!(refusal("bus = 'kafka'").contains("must be"));
     }
 
     #[test]

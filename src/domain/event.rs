@@ -258,7 +258,7 @@ pub enum Audience {
 }
 
 /// An event at its place in the log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// Its position.
     pub seq: Seq,

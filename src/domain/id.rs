@@ -36,3 +36,7 @@ uuid_id!(
     /// An API key of a service.
     ApiKeyId
 );
+uuid_id!(
+    /// A node, from its start to its end: the same machine started again is another one.
+    NodeId
+);

@@ -21,6 +21,7 @@ pub mod metric;
 pub mod network;
 pub mod permission;
 pub mod policy;
+pub mod progress;
 pub mod receipt;
 pub mod secret;
 pub mod session;

@@ -70,8 +70,18 @@ impl Delivery {
         Ticket(Arc::clone(self))
     }
 
+    /// The positions of its batch.
+    pub(super) fn span(&self) -> (Seq, Seq) {
+        (self.first, self.last)
+    }
+
+    /// Whether everybody concerned was told or has gone.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outstanding.load(Ordering::Acquire) == 0
+    }
+
     /// What it has reached so far.
-    fn reached(&self) -> ConnectionsReached {
+    pub(super) fn reached(&self) -> ConnectionsReached {
         ConnectionsReached {
             told: self.told.load(Ordering::Acquire),
             closed: self.closed.load(Ordering::Acquire),
@@ -79,13 +89,13 @@ impl Delivery {
     }
 
     /// Returns when no ticket is out.
-    async fn wait(&self) {
+    pub(super) async fn wait(&self) {
         loop {
             let notified = self.settled.notified();
             tokio::pin!(notified);
             // Listening begins before the look, so the last ticket can't slip in between.
             notified.as_mut().enable();
-            if self.outstanding.load(Ordering::Acquire) == 0 {
+            if self.is_settled() {
                 return;
             }
             notified.await;
@@ -151,6 +161,13 @@ impl Deliveries {
             deliveries.pop_front();
         }
         deliveries.push_back(delivery);
+    }
+
+    /// The remembered ones of batches after this position, ascending.
+    pub(super) fn after(&self, seq: Seq) -> Vec<Arc<Delivery>> {
+        let deliveries = self.0.lock();
+        let known = deliveries.partition_point(|it| it.last <= seq);
+        deliveries.iter().skip(known).cloned().collect()
     }
 
     /// Waits for the delivery of the batch that holds `seq`, at most that long, and says what it has

@@ -11,16 +11,11 @@ const WINDOW_MIN: Duration = Duration::from_millis(500);
 impl Inner {
     /// See [`super::Node::drain`].
     pub(super) async fn drain(&self, window: Duration) {
-        let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
-        self.spread_ms.store(millis, Ordering::Release);
+        self.set_spread(window);
         for mailbox in self.limits.begin_drain() {
             mailbox.put_drain(self.spread());
         }
-        self.hub.for_each(|_, entry| {
-            for seat in &entry.seats {
-                seat.mailbox.put_drain(self.spread());
-            }
-        });
+        self.send_away(window);
         let gone = self.limits.empty();
         if tokio::time::timeout(window.max(WINDOW_MIN), gone)
             .await
@@ -28,6 +23,21 @@ impl Inner {
         {
             tracing::warn!("connections are still open at the end of the drain");
         }
+    }
+
+    /// Sends those who are connected elsewhere, to come back spread over the window.
+    pub(super) fn send_away(&self, window: Duration) {
+        self.set_spread(window);
+        self.hub.for_each(|_, entry| {
+            for seat in &entry.seats {
+                seat.mailbox.put_drain(self.spread());
+            }
+        });
+    }
+
+    fn set_spread(&self, window: Duration) {
+        let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        self.spread_ms.store(millis, Ordering::Release);
     }
 
     /// When one of those who are sent away is to come back, in milliseconds.

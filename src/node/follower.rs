@@ -12,10 +12,11 @@ use sessionwire_guard::KeySet;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::cluster::{Peers, Roster};
 use super::fanout::Fanout;
 use super::gate::{Gate, TOKEN_LIFE_MAX};
 use super::source::Source;
-use crate::bus::Subscription;
+use crate::bus::{News, Subscription};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::event::{Event, LogEntry};
@@ -35,7 +36,9 @@ pub(super) const CLOCK_SPREAD: Duration = Duration::from_mins(10);
 /// The reader.
 pub(super) struct Follower {
     pub(super) source: Arc<dyn Source>,
-    pub(super) batches: Subscription,
+    pub(super) roster: Arc<dyn Roster>,
+    pub(super) peers: Arc<Peers>,
+    pub(super) news: Subscription<News>,
     /// An empty set of keys, for this issuer and audience.
     pub(super) no_keys: KeySet,
     pub(super) gate: Arc<Gate>,
@@ -61,16 +64,17 @@ impl Follower {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // A bus that is gone is silent; the log can be followed without one.
-            let batch = tokio::select! {
-                Some(batch) = self.batches.next() => Some(batch),
+            let news = tokio::select! {
+                Some(news) = self.news.next() => Some(news),
                 _ = look.tick() => None,
                 // While reads fail the next look is soon enough: asking more often helps nobody.
                 () = self.gate.wanted(), if !self.health.failing => None,
             };
-            let outcome = match batch {
+            let outcome = match news {
                 // Before the index is rebuilt, batches wait in the log.
                 Some(_) if !self.health.rebuilt => continue,
-                Some(batch) => self.take(&batch.entries).await,
+                Some(News::Batch(batch)) => self.take(&batch.entries).await,
+                Some(News::Head(head)) => self.take_up_to(head).await,
                 None => self.look().await,
             };
             self.note(outcome.err());
@@ -99,12 +103,26 @@ impl Follower {
         self.apply_rest(entries).await
     }
 
-    /// Reads the log itself, and what else has to be looked after.
+    /// The log is said to reach this position.
+    async fn take_up_to(&mut self, head: Seq) -> Result<(), Error> {
+        if head <= self.applied() || self.health.failing {
+            return Ok(());
+        }
+        // The log knows how far it reaches, whatever is said.
+        let head = self.source.head().await?.min(head);
+        self.read_until(head).await
+    }
+
+    /// Says that this node lives, reads the log itself, and what else has to be looked after. In this
+    /// order: who commits after this and looks for the nodes that have to know finds this one.
     async fn look(&mut self) -> Result<(), Error> {
         let began = self.clock.uptime();
         if !self.health.rebuilt {
             self.rebuild().await?;
         }
+        let said = self.peers.membership(self.applied(), began);
+        let listed = self.roster.check_in(&said).await?;
+        self.peers.observe(listed, self.clock.uptime());
         let head = self.source.head().await?;
         if head < self.applied() {
             let what = format!("the log ends at {head}, before {}", self.applied());

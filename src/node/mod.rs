@@ -8,6 +8,7 @@
 //! the client is owed), which a transport drives through a [`Line`].
 
 mod arrival;
+mod cluster;
 mod connection;
 mod delivery;
 mod drain;
@@ -17,6 +18,7 @@ mod follower;
 mod frame;
 mod gate;
 mod hub;
+mod island;
 pub mod issuer;
 mod limits;
 mod line;
@@ -24,6 +26,7 @@ mod mailbox;
 mod outbound;
 mod presence;
 mod pulse;
+mod receipt;
 mod recent;
 pub mod sink;
 mod source;
@@ -47,9 +50,9 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::id::{Seq, SessionId, UserId};
-use crate::domain::receipt::{ConnectionsReached, GuardsReached};
 
 pub use arrival::Refused;
+pub use cluster::{Alone, Roster};
 pub use connection::{Intent, Output};
 pub use delivery::{Outcome, Ticket};
 pub use feed::{FeedReader, IndexSnapshot};
@@ -58,9 +61,11 @@ pub use limits::Pass;
 pub use line::{Line, Visitor};
 pub use presence::Present;
 pub use pulse::{Pulse, TellTimes};
+pub use receipt::Settled;
 pub use recent::{Covered, Happened};
 pub use source::{Read, Source};
 
+use cluster::{Peers, Reporter};
 use connection::Timing;
 use delivery::Deliveries;
 use fanout::Fanout;
@@ -86,6 +91,8 @@ pub struct NodeSettings {
     pub auth_timeout: Duration,
     /// How long the log may be out of reach before this node decides nothing any more.
     pub lease: Duration,
+    /// How long it keeps its connections then.
+    pub lost_lease_grace: Duration,
     /// Connections in all.
     pub max_connections: usize,
     /// Connections of one user.
@@ -104,6 +111,7 @@ impl Default for NodeSettings {
             heartbeat: Duration::from_mins(1),
             auth_timeout: Duration::from_secs(10),
             lease: Duration::from_secs(2),
+            lost_lease_grace: Duration::from_secs(30),
             max_connections: 15_000,
             max_connections_per_user: 100,
             max_connections_per_address: 1000,
@@ -112,15 +120,18 @@ impl Default for NodeSettings {
     }
 }
 
-/// How far a change got on this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// Whether this node has applied it.
-    pub applied: bool,
-    /// The connections that were told.
-    pub connections: ConnectionsReached,
-    /// The services that follow the feed.
-    pub guards: GuardsReached,
+/// What a node is made of.
+pub struct NodeParts {
+    /// The log and the present state.
+    pub source: Arc<dyn Source>,
+    /// What carries events and what nodes tell of themselves.
+    pub bus: Arc<dyn Bus>,
+    /// Who else is there.
+    pub roster: Arc<dyn Roster>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness and ids.
+    pub entropy: Arc<dyn Entropy>,
 }
 
 /// A handle on one node; cloning shares it. Its tasks end with the last handle.
@@ -132,6 +143,8 @@ pub struct Node {
 
 struct Inner {
     source: Arc<dyn Source>,
+    roster: Arc<dyn Roster>,
+    peers: Arc<Peers>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     timing: Timing,
@@ -167,18 +180,15 @@ impl Drop for Tasks {
 
 impl Node {
     /// Starts following the log. Inside a tokio runtime only; ready once the log has been read.
-    pub fn start(
-        source: Arc<dyn Source>,
-        bus: &dyn Bus,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        settings: &NodeSettings,
-    ) -> Self {
+    pub fn start(parts: NodeParts, settings: &NodeSettings) -> Self {
+        let bus = Arc::clone(&parts.bus);
         let (applied_sender, applied) = watch::channel(Seq(0));
-        let inner = Arc::new(Inner::new(source, clock, entropy, settings, applied));
+        let inner = Arc::new(Inner::new(parts, settings, applied));
         let follower = Follower {
             source: Arc::clone(&inner.source),
-            batches: bus.subscribe(),
+            roster: Arc::clone(&inner.roster),
+            peers: Arc::clone(&inner.peers),
+            news: bus.subscribe(),
             no_keys: KeySet::new(&settings.issuer, &settings.audience),
             gate: Arc::clone(&inner.gate),
             fanout: Fanout {
@@ -197,9 +207,20 @@ impl Node {
             unread: Arc::clone(&inner.unread),
             applied: inner.applied.clone(),
         };
+        let reporter = Reporter {
+            me: inner.roster.id(),
+            heard: bus.progress(),
+            bus,
+            peers: Arc::clone(&inner.peers),
+            applied: inner.applied.clone(),
+            deliveries: Arc::clone(&inner.deliveries),
+            readers: Arc::clone(&inner.readers),
+        };
         let tasks = Tasks(vec![
             tokio::spawn(follower.run(settings.lease)),
             tokio::spawn(reader.run()),
+            tokio::spawn(reporter.run()),
+            tokio::spawn(island::watch(Arc::clone(&inner), settings.lost_lease_grace)),
             tokio::spawn(Arc::clone(&inner.wheel).run()),
         ]);
         Self {
@@ -226,36 +247,6 @@ impl Node {
     /// What is so now of claims that were found genuine before.
     pub fn verdict(&self, claims: &Claims) -> Result<Verdict, Error> {
         self.inner.gate.verdict(claims)
-    }
-
-    /// Waits until this node has applied `seq`, and then, at most that long in all, until every
-    /// connection that its batch concerned was told. The first wait is as long as the lease at least:
-    /// after a receipt the old token is refused here, however short the wait that was asked for.
-    pub async fn settle(&self, seq: Seq, wait: Duration) -> Settled {
-        let deadline = tokio::time::Instant::now() + wait;
-        if !self.until_applied(seq, wait.max(self.inner.lease)).await {
-            return Settled {
-                applied: false,
-                connections: ConnectionsReached::default(),
-                guards: self.inner.readers.reached(seq),
-            };
-        }
-        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let (connections, guards) = tokio::join!(
-            self.inner.deliveries.settle(seq, left),
-            self.inner.readers.settle(seq, left),
-        );
-        Settled {
-            applied: true,
-            connections,
-            guards,
-        }
-    }
-
-    async fn until_applied(&self, seq: Seq, wait: Duration) -> bool {
-        let mut applied = self.inner.applied.clone();
-        let reached = applied.wait_for(|applied| *applied >= seq);
-        matches!(tokio::time::timeout(wait, reached).await, Ok(Ok(_)))
     }
 
     /// How many connections the session has here.
@@ -288,6 +279,11 @@ impl Node {
     /// Whether this node can decide, and takes connections.
     pub fn is_ready(&self) -> bool {
         self.inner.gate.is_ready() && !self.inner.limits.is_draining()
+    }
+
+    /// Whether this node is the one that does what is to be done once.
+    pub fn is_on_duty(&self) -> bool {
+        self.inner.gate.is_ready() && self.inner.peers.is_mine()
     }
 
     /// Returns once this node can decide.
@@ -344,21 +340,18 @@ impl Node {
 }
 
 impl Inner {
-    fn new(
-        source: Arc<dyn Source>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        settings: &NodeSettings,
-        applied: watch::Receiver<Seq>,
-    ) -> Self {
+    fn new(parts: NodeParts, settings: &NodeSettings, applied: watch::Receiver<Seq>) -> Self {
+        let clock = parts.clock;
         let maxima = Maxima {
             total: settings.max_connections,
             per_address: settings.max_connections_per_address,
             unidentified: settings.max_unauthenticated,
         };
         Self {
-            source,
-            entropy,
+            peers: Arc::new(Peers::new(parts.roster.id(), settings.lease)),
+            source: parts.source,
+            roster: parts.roster,
+            entropy: parts.entropy,
             timing: Timing {
                 heartbeat: settings.heartbeat,
                 patience: settings.auth_timeout,

@@ -118,6 +118,11 @@ impl Core {
         Ok(Done { value, effect })
     }
 
+    /// The last position of the log.
+    pub async fn head(&self) -> Result<Seq> {
+        Ok(self.read().await?.find_head().await?)
+    }
+
     /// Commits and announces.
     pub(super) async fn commit(&self, mut tx: Tx) -> Result<Change> {
         let head = tx.find_head().await?;

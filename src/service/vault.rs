@@ -59,6 +59,7 @@ pub struct Vault {
     refresh: hmac::Key,
     takeover: hmac::Key,
     sealing: RandomizedNonceKey,
+    bus: hmac::Tag,
 }
 
 impl Vault {
@@ -108,7 +109,13 @@ impl Vault {
             refresh: hmac::Key::new(hmac::HMAC_SHA256, derive("refresh tokens").as_ref()),
             takeover: hmac::Key::new(hmac::HMAC_SHA256, derive("takeover tokens").as_ref()),
             sealing,
+            bus: derive("bus"),
         })
+    }
+
+    /// What the nodes that share this key know each other by.
+    pub fn bus_secret(&self) -> Vec<u8> {
+        self.bus.as_ref().to_vec()
     }
 
     /// The refresh token of this number: 256 bits that only the key file can give. Nothing of it is

@@ -11,6 +11,7 @@ mod keys;
 mod log;
 mod logout_tokens;
 mod memberships;
+mod nodes;
 mod policies;
 mod rights;
 mod row;

@@ -74,15 +74,6 @@ pub trait Turns: Send + Sync {
     fn is_mine(&self, sink: &str) -> bool;
 }
 
-/// One node runs all sinks.
-pub struct AllMine;
-
-impl Turns for AllMine {
-    fn is_mine(&self, _: &str) -> bool {
-        true
-    }
-}
-
 /// Where a sink begins that has never written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beginning {

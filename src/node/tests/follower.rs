@@ -155,7 +155,7 @@ async fn a_receipt_waits_for_the_index_however_short_its_wait() {
     let world = World::new([]).await;
     let lost = world.log.commit([nothing()]);
     let settled = world.node.settle(lost.last_seq(), Duration::ZERO).await;
-    assert!(settled.applied);
+    assert!(settled.everywhere());
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,13 +205,7 @@ async fn the_index_is_rebuilt_from_as_much_of_the_log_as_living_tokens_need() {
     world.log.commit([ended(2, Reason::Superseded)]);
     world.clock.advance(Duration::from_mins(50));
     let last = world.log.commit([nothing()]).last_seq();
-    let node = crate::node::Node::start(
-        Arc::clone(&world.log) as Arc<_>,
-        &world.bus,
-        Arc::clone(&world.clock) as Arc<_>,
-        Arc::new(super::support::Counting::default()),
-        &crate::node::NodeSettings::default(),
-    );
+    let node = world.another_node();
     node.until_ready().await;
     assert_eq!(node.head(), last);
     let again = World { node, ..world };

@@ -49,7 +49,7 @@ async fn a_change_reaches_every_connection_of_its_user_and_nobody_else() {
     assert_eq!(one.hears().await, [message]);
     assert_eq!(two.hears().await, [message]);
     let settled = world.settle(seq).await;
-    assert!(settled.applied);
+    assert!(settled.everywhere());
     assert_eq!(
         (settled.connections.told, settled.connections.closed),
         (2, 0)
@@ -64,7 +64,7 @@ async fn changes_that_cancel_out_are_not_told() {
     let seq = world.commit([joins(1, "staff"), leaves(1, "staff")]);
     assert_eq!(client.next().await, nobody());
     let settled = world.settle(seq).await;
-    assert!(settled.applied);
+    assert!(settled.everywhere());
     assert_eq!(settled.connections.told, 0);
 }
 
@@ -327,7 +327,7 @@ async fn a_failing_read_of_rights_is_tried_again() {
     let (mut client, _) = world.connect(world.claims(1)).await;
     let batch = world.log.commit([joins(1, "staff")]);
     world.log.broken.store(true, Ordering::Relaxed);
-    crate::bus::Bus::publish(&world.bus, batch);
+    crate::bus::Bus::publish(world.bus.as_ref(), batch);
     world.log.until_read(3).await;
     world.log.broken.store(false, Ordering::Relaxed);
     assert_eq!(client.hears().await, ["changed 1 +[staff] -[] +[] -[]"]);

@@ -13,14 +13,30 @@ use crate::domain::clock::Clock;
 use crate::domain::event::Event;
 use crate::domain::id::Seq;
 use crate::domain::message::ServerMessage;
-use crate::node::{Line, Node, NodeSettings, Output, Refused, Settled};
+use crate::node::{Alone, Line, Node, NodeParts, NodeSettings, Output, Refused, Settled};
 
 /// Everything a test needs.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) log: Arc<MemoryLog>,
-    pub(crate) bus: MemoryBus,
+    pub(crate) bus: Arc<MemoryBus>,
     pub(crate) node: Node,
+}
+
+fn start(
+    log: &Arc<MemoryLog>,
+    bus: &Arc<MemoryBus>,
+    clock: &Arc<ManualClock>,
+    settings: &NodeSettings,
+) -> Node {
+    let parts = NodeParts {
+        source: Arc::clone(log) as Arc<_>,
+        bus: Arc::clone(bus) as Arc<_>,
+        roster: Arc::new(Alone),
+        clock: Arc::clone(clock) as Arc<_>,
+        entropy: Arc::new(Counting::default()),
+    };
+    Node::start(parts, settings)
 }
 
 impl World {
@@ -52,17 +68,10 @@ impl World {
         prepare(&mut log);
         log.commit(events);
         let log = Arc::new(log);
-        let bus = MemoryBus::new();
+        let bus = Arc::new(MemoryBus::new());
         let mut settings = NodeSettings::default();
         set(&mut settings);
-        let entropy = Arc::new(Counting::default());
-        let node = Node::start(
-            Arc::clone(&log) as Arc<_>,
-            &bus,
-            Arc::clone(&clock) as Arc<_>,
-            entropy,
-            &settings,
-        );
+        let node = start(&log, &bus, &clock, &settings);
         node.until_ready().await;
         Self {
             clock,
@@ -70,6 +79,11 @@ impl World {
             bus,
             node,
         }
+    }
+
+    /// Another node on the same log.
+    pub(crate) fn another_node(&self) -> Node {
+        start(&self.log, &self.bus, &self.clock, &NodeSettings::default())
     }
 
     /// Commits, publishes, and returns the last position.

@@ -31,6 +31,7 @@ mod policies;
 mod presence;
 mod problem;
 mod receipt;
+mod receipts;
 mod revoke_all;
 mod router;
 mod schema;

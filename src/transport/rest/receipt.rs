@@ -15,13 +15,11 @@ use super::problem::Problem;
 use super::schema;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::Seq;
-use crate::domain::receipt::{ConnectionsReached, NodesReached, Receipt};
+use crate::domain::receipt::{ConnectionsReached, Receipt, SpreadReached};
 use crate::service::{Call, Change, Effect, Mode, Reach};
 
 const WAIT_MS_DEFAULT: u32 = 1_000;
 const WAIT_MS_MAX: u32 = 10_000;
-/// What this node is called among those that are late.
-const THIS_NODE: &str = "self";
 
 /// The members of a query that every changing call takes.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -34,6 +32,23 @@ pub(super) struct ChangeQuery {
     /// How long the receipt may wait for the connections concerned, in milliseconds.
     #[param(minimum = 0, maximum = 10_000, default = 1_000)]
     wait_ms: Option<u32>,
+}
+
+/// The members of a query that asks how far an earlier change has got.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WaitQuery {
+    /// How long the answer may wait for those who are late, in milliseconds.
+    #[param(minimum = 0, maximum = 10_000, default = 0)]
+    wait_ms: u32,
+}
+
+impl WaitQuery {
+    /// Never so long that the request would be given up meanwhile.
+    pub(super) fn wait(&self, request_timeout: Duration) -> Result<Duration, Problem> {
+        checked_wait(self.wait_ms, request_timeout)
+    }
 }
 
 /// A changing call of an entitled caller.
@@ -79,14 +94,16 @@ impl<W: Who + Send> FromRequestParts<RestState> for Changing<W> {
 impl ChangeQuery {
     /// Never so long that the request would be given up meanwhile.
     fn wait(&self, request_timeout: Duration) -> Result<Duration, Problem> {
-        match self.wait_ms.unwrap_or(WAIT_MS_DEFAULT) {
-            wait @ 0..=WAIT_MS_MAX => {
-                Ok(Duration::from_millis(wait.into()).min(request_timeout / 2))
-            }
-            _ => Err(Problem::invalid(format!(
-                "`wait_ms` must be from 0 to {WAIT_MS_MAX}"
-            ))),
-        }
+        checked_wait(self.wait_ms.unwrap_or(WAIT_MS_DEFAULT), request_timeout)
+    }
+}
+
+fn checked_wait(wait_ms: u32, request_timeout: Duration) -> Result<Duration, Problem> {
+    match wait_ms {
+        wait @ 0..=WAIT_MS_MAX => Ok(Duration::from_millis(wait.into()).min(request_timeout / 2)),
+        _ => Err(Problem::invalid(format!(
+            "`wait_ms` must be from 0 to {WAIT_MS_MAX}"
+        ))),
     }
 }
 
@@ -199,7 +216,10 @@ impl Settling {
             Outcome::Done(ReceiptBody(receipt)) => Outcome::Done(OwnReceipt {
                 seq: receipt.seq,
                 sessions_ended: receipt.sessions_ended,
-                connections: receipt.connections,
+                connections: ConnectionsReached {
+                    told: receipt.connections.told,
+                    closed: receipt.connections.closed,
+                },
                 elapsed_ms: receipt.elapsed_ms,
             }),
             Outcome::Preview(preview) => Outcome::Preview(preview),
@@ -213,28 +233,16 @@ impl Settling {
         Receipt {
             seq: change.seq,
             changed: change.changed,
-            nodes: this_node(settled.applied),
+            nodes: settled.nodes,
             sessions_ended: change.sessions_ended,
             connections: if change.changed {
                 settled.connections
             } else {
-                ConnectionsReached::default()
+                SpreadReached::default()
             },
             guards: settled.guards,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         }
-    }
-}
-
-fn this_node(applied: bool) -> NodesReached {
-    NodesReached {
-        live: 1,
-        applied: u32::from(applied),
-        late: if applied {
-            Vec::new()
-        } else {
-            vec![THIS_NODE.to_owned()]
-        },
     }
 }
 
@@ -251,7 +259,7 @@ fn preview(rest: &RestState, reach: &Reach) -> Preview {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::receipt::GuardsReached;
+    use crate::domain::receipt::{GuardsReached, NodesReached};
 
     fn wait(given: Option<u32>, request_timeout_s: u64) -> Option<u128> {
         let query = ChangeQuery {
@@ -276,9 +284,17 @@ mod tests {
         let receipt = Receipt {
             seq: Seq(7),
             changed: true,
-            nodes: this_node(false),
+            nodes: NodesReached {
+                live: 1,
+                applied: 0,
+                late: vec!["self".into()],
+                lost: Vec::new(),
+            },
             sessions_ended: 0,
-            connections: ConnectionsReached { told: 2, closed: 0 },
+            connections: SpreadReached {
+                told: 2,
+                ..SpreadReached::default()
+            },
             guards: GuardsReached::default(),
             elapsed_ms: 3,
         };

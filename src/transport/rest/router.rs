@@ -24,8 +24,8 @@ use super::problem::Problem;
 use super::stream::LAST_EVENT_ID;
 use super::{
     api_keys, back_channel, docs, event_stream, events, feed, feed_reports, groups as group_routes,
-    health, identities, me, members, notices, oauth, policies, presence, revoke_all, sessions,
-    sign_in, sign_in_token, signing_keys, sinks, users, verify,
+    health, identities, me, members, notices, oauth, policies, presence, receipts, revoke_all,
+    sessions, sign_in, sign_in_token, signing_keys, sinks, users, verify,
 };
 use crate::domain::error::{Error, ErrorCode};
 
@@ -98,6 +98,7 @@ pub(super) fn groups() -> [(Audience, Answers, OpenApiRouter<RestState>); 9] {
         .merge(notices::routes())
         .merge(policies::routes())
         .merge(presence::routes())
+        .merge(receipts::routes())
         .merge(events::routes())
         .merge(api_keys::routes())
         .merge(sinks::routes())

@@ -118,22 +118,55 @@ pub(super) fn connections_reached() -> Object {
     )
 }
 
-fn nodes_reached() -> Object {
-    let late = ArrayBuilder::new().items(Object::with_type(Type::String));
-    object(
+/// The same of all nodes.
+pub(super) fn spread_reached() -> Object {
+    let share = object(
+        "A node's share.",
+        vec![
+            ("node", Object::with_type(Type::String).into()),
+            ("told", count("Were sent the message.").into()),
+            ("closed", count("Were sent the close frame.").into()),
+        ],
+    );
+    let mut reached = connections_reached();
+    let by_node = ArrayBuilder::new().items(share);
+    reached.properties.insert(
+        "by_node".into(),
+        by_node
+            .description(Some("The same of each node, where there are several."))
+            .into(),
+    );
+    reached.properties.insert(
+        "unknown".into(),
+        names("Nodes of which nobody knows whom they told; they are not counted."),
+    );
+    reached
+}
+
+fn names(about: &str) -> RefOr<Schema> {
+    ArrayBuilder::new()
+        .items(Object::with_type(Type::String))
+        .description(Some(about))
+        .into()
+}
+
+pub(super) fn nodes_reached() -> Object {
+    let mut reached = object(
         "The nodes.",
         vec![
             ("live", count("How many live.").into()),
             ("applied", count("How many of them have applied it.").into()),
-            (
-                "late",
-                late.description(Some("Those that have not.")).into(),
-            ),
+            ("late", names("Those that have not.")),
         ],
-    )
+    );
+    reached.properties.insert(
+        "lost".into(),
+        names("Those that live no more as far as anybody knows: they decide nothing."),
+    );
+    reached
 }
 
-fn guards_reached() -> Object {
+pub(super) fn guards_reached() -> Object {
     object(
         "The services that follow the feed.",
         vec![
@@ -157,7 +190,7 @@ pub(super) fn receipt() -> RefOr<Schema> {
             ("changed", changed.into()),
             ("nodes", nodes_reached().into()),
             ("sessions_ended", count("How many sessions ended.").into()),
-            ("connections", connections_reached().into()),
+            ("connections", spread_reached().into()),
             ("guards", guards_reached().into()),
             (
                 "elapsed_ms",

@@ -52,7 +52,7 @@ pub(crate) struct Server {
     pub(crate) node: Node,
     pub(crate) key: String,
     pub(crate) http: reqwest::Client,
-    pub(crate) directory: tempfile::TempDir,
+    pub(crate) directory: Arc<tempfile::TempDir>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
 }
@@ -65,7 +65,31 @@ impl Server {
 
     /// With further settings.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_in(directory, settings, |core| async move {
+            let admin = Password::new(PASSWORD.into());
+            core.create_first_administrator("root", admin)
+                .await
+                .unwrap();
+            let scopes = vec![Scope::Admin];
+            let system = Call::system();
+            let made = core.create_api_key(&system, "tests".into(), scopes);
+            made.await.unwrap().1.expose().to_owned()
+        })
+        .await
+    }
+
+    /// Another node on the same database.
+    pub(crate) async fn join(&self, settings: &[(&str, &str)]) -> Self {
+        let key = self.key.clone();
+        Self::start_in(Arc::clone(&self.directory), settings, |_| async { key }).await
+    }
+
+    async fn start_in<K: Future<Output = String>>(
+        directory: Arc<tempfile::TempDir>,
+        settings: &[(&str, &str)],
+        key: impl FnOnce(Core) -> K,
+    ) -> Self {
         let mut environment: Vec<(String, String)> = [
             ("LISTEN", "127.0.0.1:0"),
             ("PASSWORD_HASH_MEMORY_KIB", "8"),
@@ -92,15 +116,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let app = App::build(&config, world, address).await.unwrap();
         let (core, node) = (app.core.clone(), app.node.clone());
-        let admin = Password::new(PASSWORD.into());
-        core.create_first_administrator("root", admin)
-            .await
-            .unwrap();
-        let scopes = vec![Scope::Admin];
-        let (_, key) = core
-            .create_api_key(&Call::system(), "tests".into(), scopes)
-            .await
-            .unwrap();
+        let key = key(core.clone()).await;
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
             let shutdown = async move { drop(stopped.await) };
@@ -112,7 +128,7 @@ impl Server {
             clock,
             core,
             node,
-            key: key.expose().to_owned(),
+            key,
             http: reqwest::Client::new(),
             directory,
             stop: Some(stop),

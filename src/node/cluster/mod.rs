@@ -1,0 +1,10 @@
+//! The other nodes: who they are, whether they live, and how far they have come. It may not know how
+//! they are told, or what a receipt is for.
+
+mod peers;
+mod reporter;
+mod roster;
+
+pub(super) use peers::{Peers, Reached};
+pub(super) use reporter::Reporter;
+pub use roster::{Alone, Roster};
