@@ -1,6 +1,8 @@
 //! What an access token says: the claims of CONTRACT "Tokens", in the profile of RFC 9068. It may
 //! not know how they are signed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -41,6 +43,10 @@ pub struct Claims {
     /// Which refresh token it was issued with, so that its use proves that the answer arrived.
     #[serde(rename = "gen")]
     pub generation: u32,
+    /// The key that vouches for all this, where one of this issuer's does. Filled by whoever verified
+    /// the signature: no claim of the token itself.
+    #[serde(skip)]
+    pub kid: Option<Arc<str>>,
 }
 
 impl Claims {

@@ -5,6 +5,7 @@
 //! is [`crate::revocation`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
@@ -132,7 +133,7 @@ pub enum Rejection {
 pub struct KeySet {
     issuer: String,
     audience: String,
-    keys: HashMap<String, VerificationKey>,
+    keys: HashMap<Arc<str>, VerificationKey>,
 }
 
 impl KeySet {
@@ -146,7 +147,11 @@ impl KeySet {
     }
 
     /// Adds a key under its `kid`.
-    pub fn insert(&mut self, kid: impl Into<String>, key: VerificationKey) -> Result<(), KeyError> {
+    pub fn insert(
+        &mut self,
+        kid: impl Into<Arc<str>>,
+        key: VerificationKey,
+    ) -> Result<(), KeyError> {
         match self.keys.entry(kid.into()) {
             std::collections::hash_map::Entry::Occupied(_) => Err(KeyError::DuplicateKid),
             std::collections::hash_map::Entry::Vacant(slot) => {
@@ -160,7 +165,7 @@ impl KeySet {
     /// not been fetched.
     pub fn has_key_of(&self, token: &str) -> bool {
         let kid = decode_header(token).ok().and_then(|header| header.kid);
-        kid.is_some_and(|kid| self.keys.contains_key(&kid))
+        kid.is_some_and(|kid| self.keys.contains_key(kid.as_str()))
     }
 
     /// Whether the token names a key at all.
@@ -188,14 +193,17 @@ impl KeySet {
         if !is_plain(&header) {
             return Err(Rejection::Invalid);
         }
-        let key = header
+        let (kid, key) = header
             .kid
             .as_deref()
-            .and_then(|kid| self.keys.get(kid))
+            .and_then(|kid| self.keys.get_key_value(kid))
             .ok_or(Rejection::Invalid)?;
         let verified = decode::<Claims>(token, &key.key, &self.validation(key.algorithm))
             .map_err(|_| Rejection::Invalid)?;
-        Ok(verified.claims)
+        Ok(Claims {
+            kid: Some(Arc::clone(kid)),
+            ..verified.claims
+        })
     }
 
     fn validation(&self, algorithm: Algorithm) -> Validation {

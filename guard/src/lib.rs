@@ -39,4 +39,4 @@ pub use keys::{Algorithm, KeyError, KeySet, Rejection, VerificationKey};
 #[cfg(feature = "tower")]
 pub use layer::GuardLayer;
 pub use reason::Reason;
-pub use revocation::{Change, ChangeKind, Note, RevocationIndex, Verdict};
+pub use revocation::{Change, ChangeKind, FOR_EVER, Note, RevocationIndex, Verdict};

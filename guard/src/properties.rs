@@ -6,11 +6,13 @@ use uuid::Uuid;
 use crate::claims::Claims;
 use crate::feed::{FeedFault, FeedMessage, FeedState, Heard, Taken};
 use crate::id::{DeviceId, Seq, SessionId, UserId};
+use crate::keys::Rejection;
 use crate::reason::Reason;
 use crate::revocation::{Change, Note, Verdict};
 
 const ENTRIES_MAX: usize = 10_000;
 const GROUPS: [&str; 3] = ["analysts", "editors", "admins"];
+const KEYS: [&str; 2] = ["key-1", "key-2"];
 
 fn id(number: u8) -> Uuid {
     Uuid::from_u128(u128::from(number))
@@ -37,27 +39,34 @@ fn change() -> impl Strategy<Value = Option<Change>> {
         2 => proptest::sample::select(&GROUPS[..]).prop_map(|group| {
             Some(Change::GroupRightsChanged { group: group.to_owned() })
         }),
+        1 => proptest::sample::select(&KEYS[..]).prop_map(|kid| {
+            Some(Change::SigningKeyRetired { kid: kid.to_owned() })
+        }),
     ]
 }
 
 fn token() -> impl Strategy<Value = Claims> {
     let groups = proptest::sample::subsequence(&GROUPS[..], 0..=GROUPS.len());
-    (0_u8..6, 0_u8..3, groups, 0_u64..60).prop_map(|(session, user, groups, as_of)| Claims {
-        iss: String::new(),
-        sub: UserId(id(user)),
-        aud: String::new(),
-        client_id: String::new(),
-        iat: 0,
-        exp: 0,
-        jti: Uuid::nil(),
-        sid: SessionId(id(session)),
-        device_id: DeviceId(Uuid::nil()),
-        auth_time: 0,
-        groups: groups.into_iter().map(str::to_owned).collect(),
-        permissions: Vec::new(),
-        as_of: Seq(as_of),
-        fence: Seq(0),
-        generation: 0,
+    let kid = proptest::sample::select(&[None, Some(KEYS[0]), Some(KEYS[1])][..]);
+    (0_u8..6, 0_u8..3, groups, 0_u64..60, kid).prop_map(|(session, user, groups, as_of, kid)| {
+        Claims {
+            iss: String::new(),
+            sub: UserId(id(user)),
+            aud: String::new(),
+            client_id: String::new(),
+            iat: 0,
+            exp: 0,
+            jti: Uuid::nil(),
+            sid: SessionId(id(session)),
+            device_id: DeviceId(Uuid::nil()),
+            auth_time: 0,
+            groups: groups.into_iter().map(str::to_owned).collect(),
+            permissions: Vec::new(),
+            as_of: Seq(as_of),
+            fence: Seq(0),
+            generation: 0,
+            kid: kid.map(Into::into),
+        }
     })
 }
 
@@ -66,6 +75,12 @@ type Log = Vec<(Seq, Option<Change>)>;
 
 /// What the contract says of a token, by looking at every event that ever was.
 fn expected(log: &Log, claims: &Claims) -> &'static str {
+    let is_disowned = log.iter().any(|(_, change)| {
+        matches!(change, Some(Change::SigningKeyRetired { kid }) if claims.kid.as_deref() == Some(kid))
+    });
+    if is_disowned {
+        return "invalid";
+    }
     let concerning = |is_end: bool| {
         log.iter().any(|(seq, change)| {
             change.as_ref().is_some_and(|change| match change {
@@ -80,6 +95,7 @@ fn expected(log: &Log, claims: &Claims) -> &'static str {
                 Change::GroupRightsChanged { group } => {
                     !is_end && claims.groups.contains(group) && *seq > claims.as_of
                 }
+                Change::SigningKeyRetired { .. } => false,
             })
         })
     };
@@ -90,11 +106,12 @@ fn expected(log: &Log, claims: &Claims) -> &'static str {
     }
 }
 
-fn name(verdict: Verdict) -> &'static str {
+fn name(verdict: Result<Verdict, Rejection>) -> &'static str {
     match verdict {
-        Verdict::Good => "good",
-        Verdict::Ended(..) => "ended",
-        Verdict::Stale(_) => "stale",
+        Err(_) => "invalid",
+        Ok(Verdict::Good) => "good",
+        Ok(Verdict::Ended(..)) => "ended",
+        Ok(Verdict::Stale(_)) => "stale",
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
 use crate::id::{Seq, SessionId, UserId};
+use crate::keys::Rejection;
 use crate::reason::Reason;
 
 /// What an event of the log means for tokens that have not seen it.
@@ -45,6 +46,12 @@ pub enum Change {
         /// The name that tokens list.
         group: String,
     },
+    /// A signing key is in wrong hands: whatever it signed is not genuine, and says what it likes
+    /// about its position.
+    SigningKeyRetired {
+        /// The name in the header of tokens.
+        kid: String,
+    },
 }
 
 impl Change {
@@ -58,6 +65,7 @@ impl Change {
             }
             Self::EverybodyEnded { .. } => is_unseen,
             Self::GroupRightsChanged { group } => is_unseen && claims.groups.contains(group),
+            Self::SigningKeyRetired { kid } => claims.kid.as_deref() == Some(kid),
         }
     }
 }
@@ -96,7 +104,12 @@ kinds! {
     EverybodyEnded = "everybody_ended";
     UserRightsChanged = "user_rights_changed";
     GroupRightsChanged = "group_rights_changed";
+    SigningKeyRetired = "signing_key_retired";
 }
+
+/// As `keep_until`: no time bounds what somebody signs who has the key. Midnight after the last day of the
+/// year 9999.
+pub const FOR_EVER: i64 = 253_402_300_800_000;
 
 /// One entry of an index, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +169,7 @@ pub struct RevocationIndex {
     ended_everybody: Option<Entry<Reason>>,
     stale_users: HashMap<UserId, Entry<()>>,
     stale_groups: HashMap<String, Entry<()>>,
+    retired_keys: HashMap<String, Entry<()>>,
 }
 
 impl RevocationIndex {
@@ -180,6 +194,7 @@ impl RevocationIndex {
             + usize::from(self.ended_everybody.is_some())
             + self.stale_users.len()
             + self.stale_groups.len()
+            + self.retired_keys.len()
     }
 
     /// Whether no entry is held.
@@ -204,9 +219,14 @@ impl RevocationIndex {
     pub fn restored(position: Seq, notes: impl IntoIterator<Item = Note>) -> Self {
         let mut index = Self::at(position);
         for note in notes {
-            index.note(note.seq, note.change, note.keep_until);
+            index.take(note);
         }
         index
+    }
+
+    /// Takes in what is known from elsewhere than the log.
+    pub fn take(&mut self, note: Note) {
+        self.note(note.seq, note.change, note.keep_until);
     }
 
     /// Everything that is held, in no order.
@@ -236,11 +256,16 @@ impl RevocationIndex {
                 group: name.clone(),
             })
         });
+        let retired_keys = self
+            .retired_keys
+            .iter()
+            .map(|(kid, entry)| entry.noted(Change::SigningKeyRetired { kid: kid.clone() }));
         sessions
             .chain(users)
             .chain(everybody)
             .chain(stale_users)
             .chain(stale_groups)
+            .chain(retired_keys)
             .collect()
     }
 
@@ -266,18 +291,37 @@ impl RevocationIndex {
                 let entry = Entry::new(seq, (), keep_until);
                 self.stale_groups.insert(group, entry);
             }
+            Change::SigningKeyRetired { kid } => {
+                let entry = Entry::new(seq, (), keep_until);
+                self.retired_keys.insert(kid, entry);
+            }
         }
     }
 
-    /// Whether a genuine, unexpired token holds at this index's position.
-    pub fn verdict(&self, claims: &Claims) -> Verdict {
-        if let Some(ended) = self.ended(claims) {
-            return ended;
+    /// Whether an unexpired token holds at this index's position.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] where the key that vouched for it is trusted no more.
+    pub fn verdict(&self, claims: &Claims) -> Result<Verdict, Rejection> {
+        if claims
+            .kid
+            .as_deref()
+            .is_some_and(|kid| self.has_retired(kid))
+        {
+            return Err(Rejection::Invalid);
         }
-        match self.stale_since(claims) {
+        if let Some(ended) = self.ended(claims) {
+            return Ok(ended);
+        }
+        Ok(match self.stale_since(claims) {
             Some(seq) => Verdict::Stale(seq),
             None => Verdict::Good,
-        }
+        })
+    }
+
+    /// Whether the key of this name is trusted no more.
+    pub fn has_retired(&self, kid: &str) -> bool {
+        self.retired_keys.contains_key(kid)
     }
 
     fn ended(&self, claims: &Claims) -> Option<Verdict> {
@@ -327,5 +371,6 @@ impl RevocationIndex {
             .filter(|entry| entry.keep_until > now);
         self.stale_users.retain(|_, entry| entry.keep_until > now);
         self.stale_groups.retain(|_, entry| entry.keep_until > now);
+        self.retired_keys.retain(|_, entry| entry.keep_until > now);
     }
 }

@@ -39,12 +39,13 @@ impl Vectors {
             Err(Rejection::Expired) => return ("expired", Value::Null, Value::Null),
         };
         match index.verdict(&claims) {
-            Verdict::Ended(seq, reason) => ("ended", reason.as_str().into(), seq.0.into()),
-            Verdict::Stale(seq) => ("stale", Value::Null, seq.0.into()),
-            Verdict::Good if requires.is_some_and(|it| !claims.allows(it)) => {
+            Err(_) => ("invalid", Value::Null, Value::Null),
+            Ok(Verdict::Ended(seq, reason)) => ("ended", reason.as_str().into(), seq.0.into()),
+            Ok(Verdict::Stale(seq)) => ("stale", Value::Null, seq.0.into()),
+            Ok(Verdict::Good) if requires.is_some_and(|it| !claims.allows(it)) => {
                 ("forbidden", Value::Null, Value::Null)
             }
-            Verdict::Good => ("good", Value::Null, Value::Null),
+            Ok(Verdict::Good) => ("good", Value::Null, Value::Null),
         }
     }
 }

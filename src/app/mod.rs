@@ -169,7 +169,7 @@ impl App {
                 config.sweep_interval,
             )),
             tokio::spawn(upkeep::keep_forgetting(core.clone(), node.clone())),
-            tokio::spawn(upkeep::keep_signing_keys(core.clone())),
+            tokio::spawn(upkeep::keep_signing_keys(core.clone(), node.clone())),
         ];
         Ok(Self {
             core,

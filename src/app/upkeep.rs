@@ -40,10 +40,15 @@ pub(super) async fn keep_forgetting(core: Core, node: Node) {
     }
 }
 
-pub(super) async fn keep_signing_keys(core: Core) {
+pub(super) async fn keep_signing_keys(core: Core, node: Node) {
     let mut ticks = tokio::time::interval(LOOK_AT_KEYS_EVERY);
+    let mut keys_read = node.keys_read();
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // A key that another node took back signs nothing more here.
+            Ok(()) = keys_read.changed() => {}
+        }
         if let Err(error) = core.tend_signing_keys().await {
             tracing::warn!(error = ?error, "signing keys can't be looked after; trying again");
         }

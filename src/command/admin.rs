@@ -1,15 +1,16 @@
-//! Commands beside a running server: `migrate`, `config check`, `user create`, `key create`, `key rotate`.
+//! Commands beside a running server: `migrate`, `config check`, `user create`, `key create`, `key rotate`,
+//! `key retire`.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
 use super::{CommandError, print};
 use crate::app::{App, World, open_store};
-use crate::config::{Config, Database, ForeignIssuer, Sink};
+use crate::config::{Bus, Config, Database, ForeignIssuer, Sink};
 use crate::domain::access::Scope;
 use crate::domain::secret::Password;
 use crate::domain::user::NewUser;
-use crate::service::Call;
+use crate::service::{Call, Effect};
 
 /// Arguments of `user create`.
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,16 @@ pub(super) struct KeyArgs {
     /// What it is for.
     #[arg(long, default_value = "made on the command line")]
     name: String,
+    /// A TOML file with settings.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Arguments of `key retire`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RetireArgs {
+    /// The key's name, as tokens and `/v1/signing-keys` have it.
+    kid: String,
     /// A TOML file with settings.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -104,7 +115,21 @@ pub(super) async fn rotate_key(file: Option<&Path>) -> Result<(), CommandError> 
     print(&rotated.value.kid)
 }
 
+pub(super) async fn retire_key(args: RetireArgs) -> Result<(), CommandError> {
+    let app = open(args.config.as_deref()).await?;
+    let done = app
+        .core
+        .retire_signing_key(&Call::system(), &args.kid)
+        .await?;
+    match done.effect {
+        Effect::Committed(change) => print(&change.seq.to_string()),
+        Effect::Previewed(_) => Ok(()),
+    }
+}
+
 async fn open(file: Option<&Path>) -> Result<App, CommandError> {
-    let config = Config::load(file)?;
+    let mut config = Config::load(file)?;
+    // A command is no node: the nodes find what it did in the log.
+    config.bus = Bus::Memory;
     Ok(App::build(&config, World::system(), config.listen).await?)
 }

@@ -73,6 +73,9 @@ enum KeyCommand {
     Create(admin::KeyArgs),
     /// Brings a new signing key into use and prints its `kid`; a running server takes it up.
     Rotate(ConfigFile),
+    /// Trusts a signing key no more that is in wrong hands, and prints the position of the change: a running
+    /// server refuses what the key signed within its lease.
+    Retire(admin::RetireArgs),
 }
 
 /// Why a command failed.
@@ -116,6 +119,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::User(UserCommand::Create(args)) => admin::create_user(args).await,
         Command::Key(KeyCommand::Create(args)) => admin::create_key(args).await,
         Command::Key(KeyCommand::Rotate(file)) => admin::rotate_key(file.config.as_deref()).await,
+        Command::Key(KeyCommand::Retire(args)) => admin::retire_key(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,6 +17,8 @@ pub enum Effect<'a> {
     RightsOfGroup(&'a str),
     /// A session ended.
     SessionEnded(&'a SessionEnded),
+    /// Connections that came with a token of this key have shown nothing.
+    KeyRetired(&'a str),
     /// Something is to be said.
     Notice(&'a Audience, &'a NoticeContent),
     /// Devices are asked.
@@ -52,6 +54,7 @@ impl Event {
                     reason: ended.reason,
                 }),
             },
+            Self::SigningKeyRetired { kid } => Some(Change::SigningKeyRetired { kid: kid.clone() }),
             Self::MembershipAdded { user_id, .. } | Self::MembershipRemoved { user_id, .. } => {
                 Some(Change::UserRightsChanged { user_id: *user_id })
             }
@@ -89,6 +92,7 @@ impl Event {
     pub fn effect(&self) -> Effect<'_> {
         match self {
             Self::SessionEnded(ended) => Effect::SessionEnded(ended),
+            Self::SigningKeyRetired { kid } => Effect::KeyRetired(kid),
             Self::NoticeSent { to, notice } => Effect::Notice(to, notice),
             Self::TakeoverRequested(request) => Effect::TakeoverRequested(request),
             Self::MembershipAdded { user_id, .. } | Self::MembershipRemoved { user_id, .. } => {

@@ -150,6 +150,9 @@ pub enum Event {
     /// A service accepted a token after what ended it, or made it stale, had happened.
     #[serde(rename = "token.late_use")]
     TokenLateUse(LateUse),
+    /// A signing key is trusted no more, and neither is anything that it signed.
+    #[serde(rename = "signing_key.retired")]
+    SigningKeyRetired { kid: String },
     /// A new signing key is in use.
     #[serde(rename = "signing_key.rotated")]
     SigningKeyRotated { kid: String },
@@ -308,7 +311,9 @@ impl Event {
             Self::ApiKeyCreated { api_key_id, .. } | Self::ApiKeyRevoked { api_key_id } => {
                 ("api_key", Some(api_key_id.to_string()))
             }
-            Self::SigningKeyRotated { kid } => ("signing_key", Some(kid.clone())),
+            Self::SigningKeyRetired { kid } | Self::SigningKeyRotated { kid } => {
+                ("signing_key", Some(kid.clone()))
+            }
             Self::RevokedAll {} => ("everybody", None),
             Self::SinkDisabled { sink, .. } | Self::SinkEnabled { sink } => {
                 ("sink", Some(sink.clone()))
@@ -355,6 +360,7 @@ impl Event {
             | Self::NoticeSent { .. }
             | Self::ApiKeyCreated { .. }
             | Self::ApiKeyRevoked { .. }
+            | Self::SigningKeyRetired { .. }
             | Self::SigningKeyRotated { .. }
             | Self::SinkDisabled { .. }
             | Self::SinkEnabled { .. }

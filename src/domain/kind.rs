@@ -43,6 +43,7 @@ kinds! {
     ApiKeyCreated { .. } = "api_key.created";
     ApiKeyRevoked { .. } = "api_key.revoked";
     TokenLateUse(_) = "token.late_use";
+    SigningKeyRetired { .. } = "signing_key.retired";
     SigningKeyRotated { .. } = "signing_key.rotated";
     RevokedAll {} = "sessions.revoked_all";
     SinkDisabled { .. } = "sink.disabled";

@@ -24,6 +24,8 @@ pub enum Outcome {
     Told,
     /// So did the close frame after it.
     ToldAndClosed,
+    /// The close frame went to the kernel; there was no message.
+    Closed,
     /// The present state is what the client knew already.
     NothingOwed,
 }
@@ -107,6 +109,9 @@ impl Delivery {
             Outcome::NothingOwed => {}
             Outcome::Told => {
                 self.told.fetch_add(1, Ordering::AcqRel);
+            }
+            Outcome::Closed => {
+                self.closed.fetch_add(1, Ordering::AcqRel);
             }
             Outcome::ToldAndClosed => {
                 self.told.fetch_add(1, Ordering::AcqRel);

@@ -87,6 +87,7 @@ impl Fanout {
                 let sessions = Some(request.sessions.as_slice());
                 self.hub.tell(request.user_id, sessions, &frame, delivery);
             }
+            Effect::KeyRetired(_) => self.hub.look_at_keys(delivery),
             Effect::RightsOfUser(_)
             | Effect::RightsOfGroup(_)
             | Effect::SessionEnded(_)
@@ -104,6 +105,7 @@ impl Fanout {
                 }
                 Effect::RightsOfGroup(name) => groups.push((name, cause_of(entry))),
                 Effect::SessionEnded(_)
+                | Effect::KeyRetired(_)
                 | Effect::Notice(..)
                 | Effect::TakeoverRequested(_)
                 | Effect::None => {}

@@ -152,6 +152,8 @@ impl Follower {
             self.gate.apply(&page);
             position = page.last().map_or(position, |entry| entry.seq);
         }
+        // The log that is read again reaches back as far as honest tokens live.
+        self.gate.disown(self.source.retired_keys().await?);
         self.applied.send_replace(position);
         self.health.rebuilt = true;
         tracing::info!(seq = position.0, "the log has been read");
@@ -207,8 +209,13 @@ impl Follower {
         self.applied.send_replace(last.seq);
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!(metric::APPLIED_POSITION).set(last.seq.0 as f64);
-        let rotated = |entry: &LogEntry| matches!(entry.event, Event::SigningKeyRotated { .. });
-        if entries.iter().any(rotated) {
+        let is_of_keys = |entry: &LogEntry| {
+            matches!(
+                entry.event,
+                Event::SigningKeyRotated { .. } | Event::SigningKeyRetired { .. }
+            )
+        };
+        if entries.iter().any(is_of_keys) {
             self.health.keys_due = true;
             self.read_keys().await?;
         }

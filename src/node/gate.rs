@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use sessionwire_guard::{Claims, KeySet, Note, Rejection, RevocationIndex, Verdict};
+use sessionwire_guard::{
+    Change, Claims, FOR_EVER, KeySet, Note, Rejection, RevocationIndex, Verdict,
+};
 use tokio::sync::{Notify, watch};
 
 use super::recent::{Covered, Recent};
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::effect::Effect;
 use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
 use crate::domain::id::Seq;
@@ -31,6 +34,8 @@ pub(super) struct Gate {
     ready_until: AtomicU64,
     /// Whether a token came that no known key fits.
     suspicion: AtomicBool,
+    /// How often the keys were read.
+    keys_read: watch::Sender<u64>,
     /// How often the lease was renewed.
     renewals: watch::Sender<u64>,
     /// Somebody was turned away for want of a lease.
@@ -48,6 +53,7 @@ impl Gate {
             lease,
             ready_until: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
+            keys_read: watch::Sender::new(0),
             renewals: watch::Sender::new(0),
             wanted: Notify::new(),
         }
@@ -94,16 +100,15 @@ impl Gate {
             Some(keys) => keys.verify(token, now),
             None => return Err(Error::CannotDecide),
         };
-        let claims = verified.map_err(|rejection| match rejection {
-            Rejection::Expired => Error::TokenExpired,
-            Rejection::Invalid => {
+        let claims = verified.map_err(|rejection| {
+            if rejection == Rejection::Invalid {
                 // Forged, or signed with a key that came while nobody told us: the follower looks.
                 self.suspicion.store(true, Ordering::Release);
-                Error::TokenInvalid
             }
+            of_rejection(rejection)
         })?;
         let verdict = self.index.read().verdict(&claims);
-        Ok((claims, verdict))
+        Ok((claims, verdict.map_err(of_rejection)?))
     }
 
     /// Genuine, unexpired, not ended, not stale.
@@ -131,7 +136,24 @@ impl Gate {
         if claims.exp <= self.clock.now().as_seconds() {
             return Err(Error::TokenExpired);
         }
-        Ok(self.index.read().verdict(claims))
+        self.index.read().verdict(claims).map_err(of_rejection)
+    }
+
+    /// Whether a key is trusted no more.
+    pub(super) fn has_disowned(&self, kid: &str) -> bool {
+        self.index.read().has_retired(kid)
+    }
+
+    /// Keys that are trusted no more, whatever the log still says of it.
+    pub(super) fn disown(&self, kids: Vec<String>) {
+        let mut index = self.index.write();
+        for kid in kids {
+            index.take(Note {
+                seq: Seq(0),
+                keep_until: FOR_EVER,
+                change: Change::SigningKeyRetired { kid },
+            });
+        }
     }
 
     /// Where the rights of a user with this standing last moved.
@@ -171,6 +193,12 @@ impl Gate {
     /// Takes in the keys.
     pub(super) fn set_keys(&self, keys: KeySet) {
         *self.keys.write() = Some(keys);
+        self.keys_read.send_modify(|count| *count += 1);
+    }
+
+    /// Says whenever the keys were read.
+    pub(super) fn keys_read(&self) -> watch::Receiver<u64> {
+        self.keys_read.subscribe()
     }
 
     /// Whether a token came that no known key fits, since the last time this was asked.
@@ -187,7 +215,18 @@ impl Gate {
 /// Until when an event matters, in milliseconds since the Unix epoch. From the later of two clocks: an
 /// event from one that lagged concerns tokens that live now.
 pub(super) fn keep_until(entry: &LogEntry, now: Timestamp) -> i64 {
-    entry.at.max(now).plus(TOKEN_LIFE_MAX).as_millis()
+    match entry.event.effect() {
+        // Whoever has the key gives tokens any life.
+        Effect::KeyRetired(_) => FOR_EVER,
+        _ => entry.at.max(now).plus(TOKEN_LIFE_MAX).as_millis(),
+    }
+}
+
+fn of_rejection(rejection: Rejection) -> Error {
+    match rejection {
+        Rejection::Expired => Error::TokenExpired,
+        Rejection::Invalid => Error::TokenInvalid,
+    }
 }
 
 fn millis(uptime: Duration) -> u64 {

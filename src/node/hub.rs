@@ -188,6 +188,15 @@ impl Hub {
         });
     }
 
+    /// A signing key is trusted no more: every connection looks whether its token was of that key.
+    pub(super) fn look_at_keys(&self, delivery: &Arc<Delivery>) {
+        self.for_each(|_, entry| {
+            for seat in &entry.seats {
+                seat.mailbox.put_look_at_key(delivery.ticket());
+            }
+        });
+    }
+
     /// The connected users that a change of one of these groups could concern, and which change of
     /// them comes last in the list.
     pub(super) fn users_in<'a, T: Copy>(&self, groups: &'a [(&'a str, T)]) -> Vec<(UserId, T)> {

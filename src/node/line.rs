@@ -81,7 +81,11 @@ impl Visitor {
                     }
                 }
                 // Nobody else knows this mailbox yet.
-                Letter::End(_) | Letter::TooSlow | Letter::Rights(_) | Letter::Frame(..) => {}
+                Letter::End(_)
+                | Letter::LookAtKey(_)
+                | Letter::TooSlow
+                | Letter::Rights(_)
+                | Letter::Frame(..) => {}
             }
         }
     }
@@ -131,6 +135,11 @@ impl Line {
         let uptime = self.node.clock.uptime();
         match letter {
             Letter::End(ending) => self.state.on_end(*ending, outputs),
+            Letter::LookAtKey(tickets) => {
+                let gate = &self.node.gate;
+                let retired = self.state.kid().is_some_and(|kid| gate.has_disowned(kid));
+                Identified::on_look_at_key(retired, tickets, outputs);
+            }
             Letter::TooSlow => outputs.push(Output::Close(Close::TOO_SLOW)),
             Letter::Drain(after_ms) => Identified::on_drain(after_ms, outputs),
             Letter::Frame(frame, ticket) => self.state.on_frame(frame, ticket, outputs),

@@ -49,6 +49,8 @@ pub(super) struct Ending {
 pub(super) enum Letter {
     /// The session ended.
     End(Box<Ending>),
+    /// The key that vouched for it may be trusted no more; whose receipts ask.
+    LookAtKey(Vec<Ticket>),
     /// Too many messages wait.
     TooSlow,
     /// The server is going away; come back after this many milliseconds.
@@ -65,6 +67,7 @@ pub(super) enum Letter {
 struct Slots {
     end: Option<Box<Ending>>,
     ended: bool,
+    look_at_key: Vec<Ticket>,
     too_slow: bool,
     drain: Option<u64>,
     rights: Option<Rights>,
@@ -97,6 +100,9 @@ impl Mailbox {
         if let Some(ending) = slots.end.take() {
             return Some(Letter::End(ending));
         }
+        if !slots.look_at_key.is_empty() {
+            return Some(Letter::LookAtKey(std::mem::take(&mut slots.look_at_key)));
+        }
         if std::mem::take(&mut slots.too_slow) {
             return Some(Letter::TooSlow);
         }
@@ -124,6 +130,17 @@ impl Mailbox {
                 let ticket = Some(delivery.ticket());
                 slots.end = Some(Box::new(Ending { end, ticket }));
             }
+        });
+    }
+
+    /// A signing key is trusted no more. One look is enough for several; the oldest receipts beyond the
+    /// bound count it as lost.
+    pub(super) fn put_look_at_key(&self, ticket: Ticket) {
+        self.put(|slots| {
+            if slots.look_at_key.len() == OWED_MAX {
+                slots.look_at_key.remove(0);
+            }
+            slots.look_at_key.push(ticket);
         });
     }
 

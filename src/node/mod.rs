@@ -291,6 +291,11 @@ impl Node {
         self.inner.gate.until_ready().await;
     }
 
+    /// Says whenever the signing keys are others, or may be.
+    pub fn keys_read(&self) -> watch::Receiver<u64> {
+        self.inner.gate.keys_read()
+    }
+
     /// The last position that was applied.
     pub fn head(&self) -> Seq {
         *self.inner.applied.borrow()

@@ -28,6 +28,8 @@ pub trait Source: Send + Sync {
     fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>>;
     /// A session, live or ended.
     fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>>;
+    /// The signing keys that are trusted no more.
+    fn retired_keys(&self) -> Read<'_, Vec<String>>;
     /// Puts the listed signing keys into a set.
     fn fill_keys(&self, now: Timestamp, set: KeySet) -> Read<'_, KeySet>;
 }
@@ -51,6 +53,10 @@ impl Source for Store {
 
     fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>> {
         Box::pin(async move { Ok(self.read().await?.find_session(id).await?) })
+    }
+
+    fn retired_keys(&self) -> Read<'_, Vec<String>> {
+        Box::pin(async move { Ok(self.read().await?.list_retired_keys().await?) })
     }
 
     fn fill_keys(&self, now: Timestamp, mut set: KeySet) -> Read<'_, KeySet> {

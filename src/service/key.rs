@@ -1,4 +1,4 @@
-//! Signing keys and API keys. It may not know when or by whom it is asked to look after them.
+//! Signing keys. It may not know when or by whom it is asked to look after them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +12,11 @@ use serde::Serialize;
 use sessionwire_guard::keys::ACCESS_TOKEN_TYP;
 use sessionwire_guard::{Algorithm, Claims};
 
-use super::vault::{BearerKind, hash, new_bearer};
-use super::{
-    ACCESS_TOKEN_TTL_MAX, ApiKeyView, Call, Core, Done, Page, Result, SigningKeyView, Slice,
-};
-use crate::domain::access::Scope;
+use super::{ACCESS_TOKEN_TTL_MAX, Call, Core, Done, Result, SigningKeyView};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::event::Event;
-use crate::domain::id::ApiKeyId;
-use crate::domain::secret::Bearer;
-use crate::domain::text::{TITLE_CHARS_MAX, check_line};
-use crate::storage::{ApiKeyRow, SigningKeyRow, Tx};
+use crate::storage::{KeyState, SigningKeyRow, Tx};
 
 /// A new key is listed this long before it signs, so that no verifier meets a token of a key that it
 /// does not know.
@@ -81,7 +74,8 @@ impl Core {
         }
         let loaded = Arc::clone(&self.signing.read());
         let is_loaded = |row: &SigningKeyRow| loaded.iter().any(|key| key.kid == row.kid);
-        if present.iter().all(is_loaded) {
+        // One that is gone may be in wrong hands: it signs no more.
+        if present.len() == loaded.len() && present.iter().all(is_loaded) {
             Ok(())
         } else {
             self.load_signing_keys().await
@@ -130,6 +124,28 @@ impl Core {
         let mut tx = self.begin().await?;
         bring_into_use(&mut tx, call, &row).await?;
         let done = self.conclude(call, tx, view(row)).await?;
+        self.load_signing_keys().await?;
+        Ok(done)
+    }
+
+    /// Trusts a signing key no more: it may be in wrong hands. From the receipt on nothing that it signed is
+    /// genuine, whatever it says. Sessions go on, since what refreshes them was signed by no key. Where it
+    /// was the newest, another one signs from now on.
+    pub async fn retire_signing_key(&self, call: &Call, kid: &str) -> Result<Done<()>> {
+        let now = self.clock.now();
+        let next = self.make_signing_key(now, now).await?;
+        let mut tx = self.begin().await?;
+        let state = tx.find_signing_key_state(kid).await?;
+        let state = state.ok_or(Error::NotFound("signing key"))?;
+        if state != KeyState::Retired {
+            tx.retire_signing_key(kid, now).await?;
+            let kid = kid.to_owned();
+            tx.record(&call.cause, Event::SigningKeyRetired { kid });
+        }
+        if state == KeyState::Newest {
+            bring_into_use(&mut tx, call, &next).await?;
+        }
+        let done = self.conclude(call, tx, ()).await?;
         self.load_signing_keys().await?;
         Ok(done)
     }
@@ -209,77 +225,6 @@ impl Core {
             key: encoding_key(row.algorithm, &private)?,
         })
     }
-
-    /// Makes an API key. It is shown once.
-    pub async fn create_api_key(
-        &self,
-        call: &Call,
-        name: String,
-        mut scopes: Vec<Scope>,
-    ) -> Result<(ApiKeyView, Bearer)> {
-        check_line("name", &name, TITLE_CHARS_MAX)?;
-        scopes.sort();
-        scopes.dedup();
-        if scopes.is_empty() {
-            return Err(Error::validation("`scopes` needs at least one scope"));
-        }
-        let now = self.clock.now();
-        let key = new_bearer(BearerKind::ApiKey, self.entropy.as_ref());
-        let id = ApiKeyId(self.entropy.uuid(now));
-        let row = ApiKeyRow {
-            id,
-            name,
-            scopes,
-            created_at: now,
-            revoked_at: None,
-        };
-        let mut tx = self.begin().await?;
-        tx.insert_api_key(hash(&key), &row).await?;
-        let (name, scopes) = (row.name.clone(), row.scopes.clone());
-        tx.record(
-            &call.cause,
-            Event::ApiKeyCreated {
-                api_key_id: id,
-                name,
-                scopes,
-            },
-        );
-        self.commit(tx).await?;
-        Ok((api_key_view(row), key))
-    }
-
-    /// API keys in order of age.
-    pub async fn list_api_keys(&self, page: Page) -> Result<Slice<ApiKeyView>> {
-        let rows = self
-            .read()
-            .await?
-            .list_api_keys(page.after, page.probe())
-            .await?;
-        Ok(page.slice(
-            rows.into_iter().map(api_key_view).collect(),
-            |key: &ApiKeyView| key.id.0,
-        ))
-    }
-
-    /// Takes an API key back.
-    pub async fn revoke_api_key(&self, call: &Call, id: ApiKeyId) -> Result<Done<()>> {
-        let mut tx = self.begin().await?;
-        if !tx.has_api_key(id).await? {
-            return Err(Error::NotFound("API key"));
-        }
-        if tx.revoke_api_key(id, self.clock.now()).await? {
-            tx.record(&call.cause, Event::ApiKeyRevoked { api_key_id: id });
-        }
-        self.conclude(call, tx, ()).await
-    }
-
-    /// Whose API key this is.
-    pub async fn authenticate_api_key(&self, key: &Bearer) -> Result<ApiKeyView> {
-        let row = self.read().await?.find_api_key(hash(key)).await?;
-        row.filter(|row| row.revoked_at.is_none())
-            .map(api_key_view)
-            .ok_or(Error::TokenInvalid)
-    }
 }
 
 /// Lists a new key, and limits how long the others stay listed.
@@ -343,15 +288,5 @@ fn view(row: SigningKeyRow) -> SigningKeyView {
         created_at: row.created_at,
         signs_from: row.signs_from,
         listed_until: row.listed_until,
-    }
-}
-
-fn api_key_view(row: ApiKeyRow) -> ApiKeyView {
-    ApiKeyView {
-        id: row.id,
-        name: row.name,
-        scopes: row.scopes,
-        created_at: row.created_at,
-        revoked_at: row.revoked_at,
     }
 }

@@ -3,6 +3,7 @@
 //! Floor 3. It may not know sockets, HTTP or what nodes do with events. To add a change: a function
 //! on [`Core`] that begins, locks, looks, writes, records its events and calls `conclude`.
 
+mod api_key;
 mod attach;
 mod device;
 mod group;

@@ -179,7 +179,11 @@ impl Core {
                         users.extend(before.list_members_with_sessions(group.id).await?);
                     }
                 }
-                Hears::Notice(..) | Hears::TakeoverRequested(_) | Hears::None => {}
+                // It ends nothing: who has a token of that key gets another one for the asking.
+                Hears::KeyRetired(_)
+                | Hears::Notice(..)
+                | Hears::TakeoverRequested(_)
+                | Hears::None => {}
             }
             users.extend(match event {
                 Event::UserDeleted { user_id, .. } | Event::UserSuspended { user_id } => {

@@ -81,6 +81,7 @@ impl Core {
             as_of: standing.as_of,
             fence: session.fence,
             generation: state.generation,
+            kid: None,
         };
         let access_token = self.sign(&claims)?;
         Ok(SignedIn {

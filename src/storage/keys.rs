@@ -26,6 +26,17 @@ pub struct ApiKeyRow {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// Where a signing key is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It signs, or will.
+    Newest,
+    /// Another has taken its place.
+    Replaced,
+    /// It is trusted no more.
+    Retired,
+}
+
 /// A signing key. The private half is sealed.
 #[derive(Clone)]
 pub struct SigningKeyRow {
@@ -166,7 +177,8 @@ impl Tx {
     /// The signing keys that are listed, the newest first.
     pub async fn list_signing_keys(&mut self, now: Timestamp) -> Result<Vec<SigningKeyRow>> {
         const SQL: &str = "SELECT kid, algorithm, public_jwk, sealed, created_at, signs_from, \
-             listed_until FROM signing_keys WHERE listed_until IS NULL OR listed_until > $1 \
+             listed_until FROM signing_keys \
+             WHERE (listed_until IS NULL OR listed_until > $1) AND retired_at IS NULL \
              ORDER BY signs_from DESC, kid";
         let rows: Vec<SigningKeyColumns> = on_either!(self, |c| {
             sqlx::query_as(SQL).bind(now.as_millis()).fetch_all(c).await
@@ -184,9 +196,47 @@ impl Tx {
         Ok(())
     }
 
+    /// Whether there is, or was, such a signing key: listed still, or retired.
+    pub async fn find_signing_key_state(&mut self, kid: &str) -> Result<Option<KeyState>> {
+        const SQL: &str = "SELECT listed_until, retired_at FROM signing_keys WHERE kid = $1";
+        let row: Option<(Option<i64>, Option<i64>)> = on_either!(self, |c| {
+            sqlx::query_as(SQL).bind(kid).fetch_optional(c).await
+        })?;
+        Ok(row.map(
+            |(listed_until, retired_at)| match (retired_at, listed_until) {
+                (Some(_), _) => KeyState::Retired,
+                (None, Some(_)) => KeyState::Replaced,
+                (None, None) => KeyState::Newest,
+            },
+        ))
+    }
+
+    /// Trusts a signing key no more, and forgets its private half.
+    pub async fn retire_signing_key(&mut self, kid: &str, now: Timestamp) -> Result<()> {
+        const SQL: &str = "UPDATE signing_keys SET retired_at = $2, listed_until = $2, sealed = $3 \
+             WHERE kid = $1";
+        on_either!(self, |c| {
+            sqlx::query(SQL)
+                .bind(kid)
+                .bind(now.as_millis())
+                .bind(Vec::<u8>::new())
+                .execute(c)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// The signing keys that are trusted no more.
+    pub async fn list_retired_keys(&mut self) -> Result<Vec<String>> {
+        const SQL: &str = "SELECT kid FROM signing_keys WHERE retired_at IS NOT NULL ORDER BY kid";
+        Ok(on_either!(self, |c| sqlx::query_scalar(SQL)
+            .fetch_all(c)
+            .await)?)
+    }
+
     /// Forgets signing keys of which no token lives, private half and all.
     pub async fn forget_signing_keys(&mut self, now: Timestamp) -> Result<()> {
-        const SQL: &str = "DELETE FROM signing_keys WHERE listed_until < $1";
+        const SQL: &str = "DELETE FROM signing_keys WHERE listed_until < $1 AND retired_at IS NULL";
         on_either!(self, |c| sqlx::query(SQL)
             .bind(now.as_millis())
             .execute(c)

@@ -25,7 +25,7 @@ mod users;
 pub use devices::DeviceRow;
 pub use idempotency::IdempotencyRow;
 pub use identities::{ForeignEnd, IdentityRow};
-pub use keys::{ApiKeyRow, SigningKeyRow};
+pub use keys::{ApiKeyRow, KeyState, SigningKeyRow};
 pub use log::EventFilter;
 pub use sessions::{RefreshState, SessionFilter};
 pub use sinks::SinkRow;

@@ -1,11 +1,22 @@
 //! Table `tickets`: one-time stand-ins for an access token.
 
+use serde::{Deserialize, Serialize};
+
 use super::Result;
 use super::row::corrupt;
 use super::tx::{Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::secret::BearerHash;
 use sessionwire_guard::Claims;
+
+/// What a ticket stands for: the claims, and the key that vouched for them.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(flatten)]
+    claims: Claims,
+    #[serde(default)]
+    kid: Option<String>,
+}
 
 impl Tx {
     /// Adds a ticket.
@@ -17,7 +28,11 @@ impl Tx {
     ) -> Result<()> {
         const SQL: &str =
             "INSERT INTO tickets (token_hash, claims, expires_at) VALUES ($1, $2, $3)";
-        let claims = serde_json::to_string(claims).map_err(|_| corrupt("tickets"))?;
+        let stored = Stored {
+            kid: claims.kid.as_deref().map(str::to_owned),
+            claims: claims.clone(),
+        };
+        let claims = serde_json::to_string(&stored).map_err(|_| corrupt("tickets"))?;
         on_either!(self, |c| {
             sqlx::query(SQL)
                 .bind(hash.0.as_slice())
@@ -39,7 +54,11 @@ impl Tx {
                 .await
         })?;
         row.map(|(claims, expires_at)| {
-            let claims = serde_json::from_str(&claims).map_err(|_| corrupt("tickets"))?;
+            let stored: Stored = serde_json::from_str(&claims).map_err(|_| corrupt("tickets"))?;
+            let claims = Claims {
+                kid: stored.kid.map(Into::into),
+                ..stored.claims
+            };
             Ok((claims, Timestamp::from_millis(expires_at)))
         })
         .transpose()

@@ -69,7 +69,7 @@ impl Service {
         let claims = token.split('.').nth(1).unwrap();
         let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims);
         let claims: Claims = serde_json::from_slice(&claims.unwrap()).unwrap();
-        self.index.verdict(&claims)
+        self.index.verdict(&claims).unwrap()
     }
 }
 

@@ -41,6 +41,8 @@ mod issuer_presets;
 #[cfg(test)]
 mod issuers;
 #[cfg(test)]
+mod key_retirement;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod oauth;

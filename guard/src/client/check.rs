@@ -130,11 +130,13 @@ impl Shared {
     fn judge(&self, known: &Known, claims: Arc<Claims>, route: &Route) -> Said {
         let verdict = known.index().map(|index| index.verdict(&claims));
         match verdict {
-            Some(Verdict::Ended(_, reason)) => {
+            // Whatever else is known: what vouched for the token is worth nothing.
+            Some(Err(_)) => return Said::Settled(Err(Refusal::Invalid)),
+            Some(Ok(Verdict::Ended(_, reason))) => {
                 return Said::Settled(Err(Refusal::Ended(reason)));
             }
-            Some(Verdict::Stale(_)) => return Said::Settled(Err(Refusal::Stale)),
-            Some(Verdict::Good) | None => {}
+            Some(Ok(Verdict::Stale(_))) => return Said::Settled(Err(Refusal::Stale)),
+            Some(Ok(Verdict::Good)) | None => {}
         }
         match self.fallen_behind(known, route) {
             Some(Behind::Refuse) => Said::Settled(Err(Refusal::CannotDecide)),

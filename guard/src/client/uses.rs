@@ -134,10 +134,14 @@ impl Uses {
     }
 }
 
-/// The change that the token's end came with, else that its rights changed with.
+/// The change that the token's end came with, else that its rights changed with. Whose a token was that a
+/// retired key signed nobody knows, so there is nobody to report it of.
 fn first_concerning<'a>(changes: &'a [Heard], claims: &Claims) -> Option<&'a Heard> {
     let concerning = || {
-        let concerns = |heard: &&Heard| heard.note.change.concerns(heard.note.seq, claims);
+        let concerns = |heard: &&Heard| {
+            heard.note.change.kind() != ChangeKind::SigningKeyRetired
+                && heard.note.change.concerns(heard.note.seq, claims)
+        };
         changes.iter().filter(concerns)
     };
     let ended = concerning().filter(|heard| is_end(heard));
@@ -148,7 +152,9 @@ fn first_concerning<'a>(changes: &'a [Heard], claims: &Claims) -> Option<&'a Hea
 fn is_end(heard: &Heard) -> bool {
     match heard.note.change.kind() {
         ChangeKind::SessionEnded | ChangeKind::UserEnded | ChangeKind::EverybodyEnded => true,
-        ChangeKind::UserRightsChanged | ChangeKind::GroupRightsChanged => false,
+        ChangeKind::UserRightsChanged
+        | ChangeKind::GroupRightsChanged
+        | ChangeKind::SigningKeyRetired => false,
     }
 }
 

@@ -60,6 +60,8 @@ enum Phase {
 /// See the module.
 pub(in crate::node) struct Identified {
     pub(super) identity: Identity,
+    /// The key that vouched for the client's token, where one of ours did.
+    pub(super) kid: Option<Arc<str>>,
     phase: Phase,
     pub(super) timing: Timing,
     pub(super) expires_at: Timestamp,
@@ -81,6 +83,7 @@ impl Identified {
     ) -> Self {
         Self {
             identity,
+            kid: claims.kid.clone(),
             expires_at: Timestamp::from_seconds(claims.exp),
             phase: Phase::Arriving(Box::new(Arrival {
                 claims: Box::new(claims),
@@ -101,6 +104,11 @@ impl Identified {
     /// Whose connection it is.
     pub(in crate::node) fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// The key that vouched for the client's token, where one of ours did.
+    pub(in crate::node) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     /// Whether the client was welcomed.
@@ -214,6 +222,22 @@ impl Identified {
         if let Some(ticket) = ending.ticket {
             outputs.push(Output::Settle(ticket, Outcome::ToldAndClosed));
         }
+    }
+
+    /// A key was retired, this client's or another's. An honest client refreshes and comes back: what it
+    /// refreshes with was signed by no key.
+    pub(in crate::node) fn on_look_at_key(
+        retired: bool,
+        tickets: Vec<Ticket>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let outcome = if retired {
+            outputs.push(Output::Close(Close::TOKEN_INVALID));
+            Outcome::Closed
+        } else {
+            Outcome::NothingOwed
+        };
+        outputs.extend(tickets.into_iter().map(|it| Output::Settle(it, outcome)));
     }
 
     /// The server is going away.

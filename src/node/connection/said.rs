@@ -92,6 +92,7 @@ impl Identified {
         match self.accept(token, now, tokens) {
             Ok(claims) => {
                 self.expires_at = Timestamp::from_seconds(claims.exp);
+                self.kid.clone_from(&claims.kid);
                 self.warned = false;
                 outputs.push(Output::send(ServerMessage::TokenRefreshed {
                     as_of: claims.as_of,

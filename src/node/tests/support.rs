@@ -290,6 +290,10 @@ impl Source for MemoryLog {
         })
     }
 
+    fn retired_keys(&self) -> Read<'_, Vec<String>> {
+        self.read(|_| Vec::new())
+    }
+
     fn fill_keys(&self, _: Timestamp, mut set: KeySet) -> Read<'_, KeySet> {
         if let Some(key) = self.key.clone() {
             set.insert(KID, key).unwrap();

@@ -44,6 +44,7 @@ fn event(change: Change) -> Event {
             group_id: GroupId(nobody),
             name: group,
         },
+        Change::SigningKeyRetired { kid } => Event::SigningKeyRetired { kid },
     }
 }
 

@@ -12,9 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
-use super::extract::{Admin, Created, Json, NoBody, NoQuery, Query, Who};
+use super::extract::{Admin, Created, Id, Json, NoBody, NoQuery, Query, Who};
 use super::page::{ListBody, PageQuery};
 use super::problem::Problem;
+use super::receipt::{ChangeQuery, Changing, Outcome, ReceiptBody};
 use super::schema;
 use crate::domain::clock::Timestamp;
 use crate::service::{Mode, SigningKeyView};
@@ -54,7 +55,9 @@ impl From<SigningKeyView> for SigningKeyBody {
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
-    OpenApiRouter::new().routes(routes!(list_signing_keys, rotate_signing_key))
+    OpenApiRouter::new()
+        .routes(routes!(list_signing_keys, rotate_signing_key))
+        .routes(routes!(retire_signing_key))
 }
 
 /// The part that needs no credential.
@@ -88,6 +91,21 @@ async fn rotate_signing_key(
     let call = admin.call(Mode::Commit);
     let done = rest.core.rotate_signing_key(&call).await?;
     Ok(Created(done.value.into()))
+}
+
+/// Retire a signing key that is in wrong hands
+///
+/// From the receipt on nothing that it signed is accepted, whatever it says, and sockets that came with such
+/// a token are closed with 4500. Sessions go on: their clients refresh.
+#[utoipa::path(delete, path = "/v1/signing-keys/{kid}", params(("kid" = String, Path), ChangeQuery),
+    responses((status = 200, description = "What it reached", body = Outcome<ReceiptBody>)))]
+async fn retire_signing_key(
+    State(rest): State<RestState>,
+    Changing { call, settling, .. }: Changing<Admin>,
+    Id(kid): Id<String>,
+) -> Result<Json<Outcome<ReceiptBody>>, Problem> {
+    let done = rest.core.retire_signing_key(&call, &kid).await?;
+    Ok(Json(settling.receipt(&rest, done.effect).await))
 }
 
 /// The keys that tokens can be checked with (RFC 7517)

@@ -97,6 +97,15 @@ impl Keys {
                 let key = format!("{}:revoked:everybody", self.prefix);
                 Some(not_before(key, *reason, seq, until))
             }
+            Change::SigningKeyRetired { kid } => Some(Op {
+                key: format!("{}:revoked:kid:{kid}", self.prefix),
+                seq,
+                may_be_overtaken: false,
+                what: What::Set {
+                    value: json!({ "seq": seq }).to_string(),
+                    until,
+                },
+            }),
             Change::UserRightsChanged { .. } | Change::GroupRightsChanged { .. } => None,
         }
     }
