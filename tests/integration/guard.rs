@@ -62,6 +62,30 @@ async fn revoke(server: &Server, user: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_retired_key_signed_is_refused_and_sessions_go_on() {
+    let server = Server::start().await;
+    server.user("anna", &[]).await;
+    let who = server.sign_in("anna", "laptop").await;
+    let guard = guard(&server.url, &server, &who).await;
+    let claims = now(&guard, &who.access_token).unwrap();
+    let path = format!(
+        "/v1/signing-keys/{}?wait_ms=10000",
+        claims.kid.as_deref().unwrap()
+    );
+    let receipt = server.delete(&path, &server.key).await.body;
+    assert_eq!(
+        receipt["guards"],
+        json!({ "following": 1, "applied": 1 }),
+        "{receipt}"
+    );
+    assert_eq!(now(&guard, &who.access_token), Err(Refusal::Invalid));
+    let fresh = server.refresh(&who.refresh_token).await.body;
+    let fresh = fresh["access_token"].as_str().unwrap();
+    let route = Route::default();
+    assert!(guard.check(fresh, &route, WHAT).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn not_one_more_accept_after_the_receipt() {
     let server = Server::start().await;
     server.user("anna", &[]).await;

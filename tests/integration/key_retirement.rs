@@ -49,7 +49,9 @@ async fn expect_refusals(server: &Server, token: &str) {
     }
     let asked = server.http.post(format!("{}/oauth/introspect", server.url));
     let asked = asked.header("content-type", "application/x-www-form-urlencoded");
-    let asked = asked.bearer_auth(&server.key).body(format!("token={token}"));
+    let asked = asked
+        .bearer_auth(&server.key)
+        .body(format!("token={token}"));
     let told = Answer::read(asked.send().await.unwrap()).await;
     assert_eq!(told.body, json!({ "active": false }));
     let mut again = server.socket(token).await;

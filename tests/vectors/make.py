@@ -178,6 +178,10 @@ def group_rights(group: str, seq: int) -> dict:
     return {"kind": "group_rights_changed", "group": group, "seq": seq, "keep_until": KEEP_UNTIL}
 
 
+def key_retired(kid: str, seq: int) -> dict:
+    return {"kind": "signing_key_retired", "kid": kid, "seq": seq, "keep_until": 253_402_300_801}
+
+
 def index(seq: int, *changes: dict) -> dict:
     return {"seq": seq, "changes": list(changes)}
 
@@ -195,6 +199,10 @@ INDEXES = {
     "a name beyond ASCII": index(130, group_rights("Größe XL", 120)),
     "editors": index(130, group_rights("editors", 120)),
     "another spelling": index(130, group_rights("Analysts", 120)),
+    "key retired": index(130, key_retired("es", 120)),
+    "another key retired": index(130, key_retired("ed", 120)),
+    "key retired before a snapshot": index(130, key_retired("es", 1)),
+    "key retired, laptop ended": index(130, ended(LAPTOP, 110), key_retired("es", 120)),
     "all at once": index(
         160,
         group_rights("analysts", 150),
@@ -315,6 +323,13 @@ def revoked() -> list[dict]:
         case("a group that it does not list changed", "editors", token(), "good"),
         case("a group of another spelling changed", "another spelling", token(), "good"),
         case("rights changed twice", "two rights", token(), "stale", seq=150),
+        case("its key was retired", "key retired", token(), "invalid"),
+        case("its key was retired, whatever its position", "key retired", token(claims(as_of=2**40)), "invalid"),
+        case("its key was retired long ago", "key retired before a snapshot", token(), "invalid"),
+        case("another key was retired", "another key retired", token(), "good"),
+        case("another token of a retired key", "another key retired", token(kid="ed"), "invalid"),
+        case("its key was retired, and it says another", "key retired", token(claims(kid="ed")), "invalid"),
+        case("no claim makes a key retired", "another key retired", token(claims(kid="ed")), "good"),
     ]
 
 
@@ -325,6 +340,7 @@ def order() -> list[dict]:
     return [
         case("invalid goes before expired", "laptop ended", forged_and_expired, "invalid"),
         case("the wrong audience goes before expired", "empty", token(claims(aud="payroll-api", **past)), "invalid"),
+        case("invalid by its key goes before ended", "key retired, laptop ended", token(), "invalid"),
         case("expired goes before ended", "laptop ended", token(claims(**past)), "expired"),
         case("ended goes before stale, and the earliest gives the reason", "all at once", token(), "ended", reason="user_deleted", seq=130),
         case("the user's end came first", "the user first", token(), "ended", reason="user_suspended", seq=130),

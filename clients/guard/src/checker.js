@@ -170,8 +170,9 @@ export class Checker {
   /** By the clock and by what is known. @param {Claims} claims @param {number} now */
   #holds(claims, now) {
     const { settings, following } = this.#parts;
-    if (claims.exp + settings.leewayS <= Math.floor(now / 1000)) throw new GuardError('token_expired');
     const verdict = following.index?.verdict(claims);
+    if (verdict?.kind === 'invalid') throw new GuardError('token_invalid');
+    if (claims.exp + settings.leewayS <= Math.floor(now / 1000)) throw new GuardError('token_expired');
     if (verdict?.kind === 'ended') throw new GuardError('session_ended', verdict.reason);
     if (verdict?.kind === 'stale') throw new GuardError('token_stale');
   }

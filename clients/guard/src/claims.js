@@ -4,7 +4,7 @@
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** @type {Record<keyof import('./types.js').Claims, (value: any) => boolean>} */
+/** @type {Record<Exclude<keyof import('./types.js').Claims, 'kid'>, (value: any) => boolean>} */
 const MEMBERS = {
   iss: isText,
   sub: isUuid,
@@ -25,9 +25,10 @@ const MEMBERS = {
 /**
  * The claims of a payload, frozen; null where a member is missing or of the wrong type.
  * @param {unknown} payload
+ * @param {string} [kid] The key that vouches for them, whatever the payload says.
  * @returns {import('./types.js').Claims | null}
  */
-export function readClaims(payload) {
+export function readClaims(payload, kid) {
   if (typeof payload !== 'object' || payload === null) return null;
   /** @type {Record<string, unknown>} */
   const claims = {};
@@ -36,6 +37,7 @@ export function readClaims(payload) {
     if (!fits(value)) return null;
     claims[name] = fits === isUuid ? value.toLowerCase() : value;
   }
+  if (kid !== undefined) claims.kid = kid;
   Object.freeze(claims.groups);
   Object.freeze(claims.permissions);
   return /** @type {import('./types.js').Claims} */ (/** @type {unknown} */ (Object.freeze(claims)));

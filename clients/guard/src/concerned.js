@@ -50,7 +50,7 @@ export class Concerned {
    * @returns {M[]}
    */
   by({ kind, session_id: session = '', user_id: user = '', group = '' }) {
-    if (kind === 'everybody_ended') return this.all();
+    if (kind === 'everybody_ended' || kind === 'signing_key_retired') return this.all();
     if (kind === 'session_ended') return [...(this.#bySession.get(session) ?? [])];
     if (kind === 'group_rights_changed') return [...(this.#byGroup.get(group) ?? [])];
     return [...(this.#byUser.get(user) ?? [])];

@@ -38,6 +38,7 @@ const KINDS = {
   everybody_ended: { reason: isText },
   user_rights_changed: { user_id: isUuid },
   group_rights_changed: { group: isText },
+  signing_key_retired: { kid: isText },
 };
 
 export class FeedState {

@@ -229,6 +229,8 @@ export class Guard {
     if (taken.kind === 'moved' && taken.changes.length > 0) {
       const late = this.#uses.late(taken.changes, this.#settings.clock.uptime(), inSyncAt, this.#following.delayMs);
       if (late.length > 0) this.#reports.add(late);
+      // Another key signs from now on.
+      if (taken.changes.some(({ kind }) => kind === 'signing_key_retired')) this.#store.askAnew();
       this.#emitter.emit('change', { seq, changes: taken.changes });
     }
     this.#lookIfInSync();

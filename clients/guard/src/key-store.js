@@ -68,6 +68,12 @@ export class KeyStore {
     waiting.abort();
   }
 
+  /** Fetches them although that happened just now: they are others than a moment ago. */
+  askAnew() {
+    this.#askedAt = -Infinity;
+    void this.#fetch();
+  }
+
   close() {
     this.#closing.abort();
   }

@@ -117,10 +117,10 @@ function readHeader(token) {
 }
 
 /** @param {string} token @param {Key} key */
-async function readSigned(token, { alg, crypto }) {
+async function readSigned(token, { kid, alg, crypto }) {
   try {
     const { payload } = await compactVerify(token, crypto, { algorithms: [alg] });
-    return readClaims(JSON.parse(utf8.decode(payload)));
+    return readClaims(JSON.parse(utf8.decode(payload)), kid);
   } catch {
     return null;
   }

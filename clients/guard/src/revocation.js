@@ -13,7 +13,7 @@ const SWEPT_AT_ONCE = 10_000;
 
 /** What a change came to, and until when (seconds since the Unix epoch) a token may live that it concerns. */
 class Entry {
-  /** @param {'ended' | 'stale'} kind @param {Change} change */
+  /** @param {'invalid' | 'ended' | 'stale'} kind @param {Change} change */
   constructor(kind, { seq, keep_until: keepUntil, reason = '' }) {
     this.kind = kind;
     this.seq = seq;
@@ -33,6 +33,8 @@ export class RevocationIndex {
   #staleUsers = new Map();
   /** @type {Map<string, Entry>} */
   #staleGroups = new Map();
+  /** @type {Map<string, Entry>} */
+  #retiredKeys = new Map();
 
   /**
    * @param {number} [position] Up to where it is complete.
@@ -58,12 +60,14 @@ export class RevocationIndex {
   }
 
   /**
-   * Whether a genuine, unexpired token holds: null where it does. Ended goes before stale; of several ends
-   * the first stands.
+   * Whether an unexpired token holds: null where it does. A key that is trusted no more vouches for nothing,
+   * ended goes before stale, and of several ends the first stands.
    * @param {Claims} claims
    * @returns {Verdict | null}
    */
-  verdict({ sid, sub, as_of: asOf, groups }) {
+  verdict({ sid, sub, as_of: asOf, groups, kid }) {
+    const retired = kid === undefined ? undefined : this.#retiredKeys.get(kid);
+    if (retired) return retired;
     let ended = this.#endedSessions.get(sid) ?? null;
     ended = first(ended, this.#endedUsers.get(sub), asOf);
     ended = first(ended, this.#everybody.get(''), asOf);
@@ -109,11 +113,14 @@ export class RevocationIndex {
       case 'group_rights_changed':
         replace(this.#staleGroups, String(change.group), new Entry('stale', change));
         break;
+      case 'signing_key_retired':
+        replace(this.#retiredKeys, String(change.kid), new Entry('invalid', change));
+        break;
     }
   }
 
   #maps() {
-    return [this.#endedSessions, this.#endedUsers, this.#everybody, this.#staleUsers, this.#staleGroups];
+    return [this.#endedSessions, this.#endedUsers, this.#everybody, this.#staleUsers, this.#staleGroups, this.#retiredKeys];
   }
 }
 
@@ -134,6 +141,8 @@ export function concerns(change, claims) {
       return isUnseen;
     case 'group_rights_changed':
       return isUnseen && claims.groups.includes(String(change.group));
+    case 'signing_key_retired':
+      return change.kid === claims.kid;
   }
 }
 

@@ -20,6 +20,7 @@
  * @property {readonly string[]} permissions
  * @property {number} as_of How much of the server's log the token has seen.
  * @property {number} fence The position at which the session began; of two sessions of a user the later has the higher.
+ * @property {string} [kid] The key that vouches for all this: from the token's header, no claim. None where the server was asked.
  */
 
 /**
@@ -50,22 +51,23 @@
 /**
  * One change of the feed; `docs/feed.md` of the server says what each kind means.
  * @typedef {object} Change
- * @property {'session_ended' | 'user_ended' | 'everybody_ended' | 'user_rights_changed' | 'group_rights_changed'} kind
+ * @property {'session_ended' | 'user_ended' | 'everybody_ended' | 'user_rights_changed' | 'group_rights_changed' | 'signing_key_retired'} kind
  * @property {number} seq
  * @property {number} keep_until
  * @property {number} [age_ms]
  * @property {string} [session_id]
  * @property {string} [user_id]
  * @property {string} [group]
+ * @property {string} [kid]
  * @property {string} [reason]
  */
 
 /**
- * Why a token that is genuine and unexpired does not hold.
+ * Why an unexpired token does not hold. `invalid`: the key that vouches for it is trusted no more.
  * @typedef {object} Verdict
- * @property {'ended' | 'stale'} kind
+ * @property {'invalid' | 'ended' | 'stale'} kind
  * @property {number} seq The position of the event that did it.
- * @property {string} reason Empty where it is stale.
+ * @property {string} reason Empty where it did not end.
  */
 
 /** @typedef {{ readonly code: string, readonly message: string }} Report */

@@ -64,6 +64,8 @@ export class Uses {
     /** @type {Map<Token, Change>} */
     const found = new Map();
     for (const change of changes) {
+      // Whose a token was that a retired key signed nobody knows: there is nobody to report it of.
+      if (change.kind === 'signing_key_retired') continue;
       for (const token of this.#concerned.by(change)) {
         if (concerns(change, token.claims)) found.set(token, weightier(found.get(token), change));
       }

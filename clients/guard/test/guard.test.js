@@ -71,6 +71,20 @@ test('rights that change make tokens stale until they are refreshed', async (t) 
   assert.equal(await refusal(guard, fresh.token, { requires: 'reports:export' }), 'forbidden');
 });
 
+test('what a retired key signed is refused, and sessions go on', async (t) => {
+  const { demo, guard, anna } = await guarded(t);
+  const session = await signIn(demo.url, anna);
+  const { kid } = await guard.check(session.token);
+  const receipt = await demo.api('DELETE', `/v1/signing-keys/${kid}`);
+  assert.deepEqual(receipt.guards, { following: 1, applied: 1 });
+  assert.equal(await refusal(guard, session.token), 'token_invalid');
+  const fresh = await refreshed(demo.url, session);
+  assert.equal(await refusal(guard, fresh.token), null);
+  const late = guardOf(t, { url: demo.url, apiKey: demo.guardKey, issuer: demo.url });
+  await late.ready;
+  assert.equal(await refusal(late, session.token), 'token_invalid');
+});
+
 test('everybody, and a suspended user', async (t) => {
   const { demo, guard, anna, ben } = await guarded(t);
   const [annas, bens] = [await signIn(demo.url, anna), await signIn(demo.url, ben)];

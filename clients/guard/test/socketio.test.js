@@ -20,6 +20,21 @@ async function changeRights(demo, permissions = ['reports:read']) {
   return demo.api('PUT', `/v1/groups/${analysts.id}/permissions`, { permissions });
 }
 
+test('a socket whose token a retired key signed is sent away, others stay', async (t) => {
+  const { demo, url, guard } = await startSockets(t);
+  const session = await signIn(demo.url, demo.users[0]);
+  const client = join(t, url, session.token);
+  await client.heard('connect');
+  const { kid } = await guard.check(session.token);
+  await demo.api('POST', '/v1/signing-keys');
+  const receipt = await demo.api('DELETE', `/v1/signing-keys/${kid}`);
+  assert.equal(receipt.guards.applied, 1);
+  assert.deepEqual(await client.heard('close'), { code: 4500, reason: 'token_invalid' });
+  await client.heard('disconnect');
+  const again = join(t, url, (await refreshed(demo.url, session)).token);
+  await again.heard('connect');
+});
+
 for (const transport of TRANSPORTS) {
   test(`a good handshake over ${transport}: claims and rooms`, async (t) => {
     const { demo, io, guard, url } = await startSockets(t);

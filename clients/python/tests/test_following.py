@@ -54,6 +54,19 @@ def test_a_change_of_rights_makes_a_token_stale_and_a_refresh_makes_a_good_one(
     assert says(guard, fresh) == "token_stale"
 
 
+def test_what_a_retired_key_signed_is_refused_and_sessions_go_on(server: Demo, guard_of: GuardOf) -> None:
+    guard = guard_of(server)
+    session = server.signed_in(0)
+    kid = guard.check(session["access_token"]).kid
+    receipt = server.call("DELETE", f"/v1/signing-keys/{kid}")
+    assert receipt["guards"] == {"following": 1, "applied": 1}
+    assert says(guard, session["access_token"]) == "token_invalid"
+    fresh = server.refresh(session["refresh_token"])["access_token"]
+    assert verdict(lambda: guard.check(fresh)) == "good"
+    late = guard_of(server)
+    assert verdict(lambda: late.check(session["access_token"])) == "token_invalid"
+
+
 def test_a_whole_user_and_everybody_can_be_ended(server: Demo, guard_of: GuardOf) -> None:
     guard = guard_of(server)
     anna, ben = server.signed_in(0), server.signed_in(1)

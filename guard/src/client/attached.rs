@@ -73,14 +73,14 @@ impl Shared {
         // Held until the use is noted: what is applied after that finds it.
         let known = self.following.read();
         let verdict = known.index().map(|index| index.verdict(&claims));
-        if let Some(Verdict::Ended(_, reason)) = verdict {
+        if let Some(Ok(Verdict::Ended(_, reason))) = verdict {
             return Some(Err(Refusal::Ended(reason)));
         }
         let behind = self.fallen_behind(&known, route);
         if behind == Some(Behind::Refuse) {
             return Some(Err(Refusal::CannotDecide));
         }
-        if matches!(verdict, Some(Verdict::Stale(_))) {
+        if matches!(verdict, Some(Ok(Verdict::Stale(_)))) {
             return None;
         }
         match behind {

@@ -18,8 +18,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use super::Shared;
 use super::delay::Delays;
 use super::uses::LateUse;
-use crate::feed::{FeedFault, FeedMessage, Taken};
+use crate::feed::{FeedFault, FeedMessage, Heard, Taken};
 use crate::id::Seq;
+use crate::revocation::ChangeKind;
 
 const SUBPROTOCOL: &str = "sessionwire.feed.v1";
 /// The longest message, in bytes: a thousand changes of long names fit.
@@ -215,6 +216,11 @@ impl<'a> Connection<'a> {
             }
             Taken::Begun => {}
             Taken::Moved(changes) => {
+                let retired =
+                    |heard: &Heard| heard.note.change.kind() == ChangeKind::SigningKeyRetired;
+                if changes.iter().any(retired) {
+                    shared.keys.want_now();
+                }
                 for late in shared.uses.late(&changes, uptime, delay, before.1) {
                     let is_taken = self.late.try_send(late).is_ok();
                     shared.counts.late_use(is_taken);

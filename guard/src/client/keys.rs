@@ -85,6 +85,12 @@ impl Keys {
         is_due
     }
 
+    /// Asks for a fetch, although there was one just now: another key signs from now on.
+    pub(super) fn want_now(&self) {
+        *self.tried_at.lock() = None;
+        self.wanted.notify_one();
+    }
+
     /// Asks for a fetch and waits for it, within bounds.
     pub(super) async fn fetched_anew(&self, clock: &dyn Clock) {
         let mut fetched = self.fetched.subscribe();

@@ -90,14 +90,17 @@ export class Watches {
    * @param {Iterable<Watch>} watches
    */
   judge(watches) {
+    const invalid = [];
     const ended = [];
     const stale = [];
     for (const watch of watches) {
       const verdict = this.#parts.verdict(watch.claims);
+      if (verdict?.kind === 'invalid') invalid.push(watch);
       if (verdict?.kind === 'ended') ended.push({ watch, verdict });
       // Who is not open yet is told once he is.
       if (verdict?.kind === 'stale' && watch.socket.connected) stale.push({ watch, verdict });
     }
+    for (const watch of invalid) this.shut(watch, 4500, 'token_invalid');
     for (const { watch, verdict } of ended) this.#tellEnded(watch, verdict);
     for (const { watch } of ended) this.#disconnect(watch);
     const within = this.#refreshWithin(stale.length);

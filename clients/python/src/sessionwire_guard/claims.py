@@ -41,18 +41,20 @@ class Claims:
     """The position at which the session began. Of two sessions of a user the later has the higher."""
     generation: int
     """Which refresh token it was issued with."""
+    kid: str | None = None
+    """The key that vouches for all this: from the token's header, no claim. None where the server was asked."""
 
     def allows(self, permission: str) -> bool:
         """Whether the token lists this permission."""
         return permission in self.permissions
 
 
-def read_claims(payload: bytes) -> Claims:
-    """The claims of a token's payload. Raises `Unreadable`."""
-    return claims_from(strict.read_json(payload, unique=True))
+def read_claims(payload: bytes, kid: str) -> Claims:
+    """The claims of a token's payload that this key vouches for. Raises `Unreadable`."""
+    return claims_from(strict.read_json(payload, unique=True), kid)
 
 
-def claims_from(members: object) -> Claims:
+def claims_from(members: object, kid: str | None = None) -> Claims:
     """The claims of an object that has them among its members. Raises `Unreadable`."""
     if not isinstance(members, dict):
         raise strict.Unreadable("an object is expected")
@@ -73,4 +75,5 @@ def claims_from(members: object) -> Claims:
         as_of=strict.position(member("as_of")),
         fence=strict.position(member("fence")),
         generation=strict.whole(member("gen"), 0, _U32_MAX),
+        kid=kid,
     )

@@ -19,7 +19,7 @@ from .errors import Code, GuardError
 from .feed import Changes, FeedFault, FeedState, Hello, Message
 from .fence import Fences
 from .foreign import Attached, Foreign, Inactive
-from .index import Ended
+from .index import Disowned, Ended
 from .keys import TOKEN_BYTES_MAX, KeySet, NotGenuine, UnknownKey
 from .metrics import Counts, gauge
 from .settings import Behind, Settings
@@ -59,6 +59,8 @@ class Core:
         self._max_lag = settings.max_feed_lag
         self._leeway = settings.leeway
         self._keys: KeySet | None = None
+        # A key was retired since they were asked for.
+        self.keys_outdated = False
         self._state = FeedState()
         self._head_at_start = 0
         self._delays = Delays()
@@ -121,17 +123,18 @@ class Core:
             return self._judge(claims, requires, behind, what)
 
     def _judge(self, claims: Claims, requires: str | None, behind: Behind | None, what: str) -> Claims | Ask:
+        index = self._state.index
+        verdict = None if index is None else index.verdict(claims)
+        if isinstance(verdict, Disowned):
+            raise GuardError("token_invalid")
         now = self._now()
         if claims.exp + self._leeway <= now:
             raise GuardError("token_expired")
         uptime = self._uptime()
-        index = self._state.index
-        if index is not None:
-            verdict = index.verdict(claims)
-            if verdict is not None:
-                if isinstance(verdict, Ended):
-                    raise GuardError("session_ended", verdict.reason)
-                raise GuardError("token_stale")
+        if isinstance(verdict, Ended):
+            raise GuardError("session_ended", verdict.reason)
+        if verdict is not None:
+            raise GuardError("token_stale")
         if index is None or self._in_sync_at is None or uptime - self._in_sync_at > self._max_lag:
             chosen = self._chosen(behind)
             if chosen == "introspect":
@@ -276,6 +279,8 @@ class Core:
             if taken == "moved" and isinstance(message, Changes) and message.changes:
                 late = self._uses.late(message.changes, uptime, before[1], delay)
                 self.counts.count("late_uses", "found", len(late))
+                # Another key signs from now on.
+                self.keys_outdated |= any(change.kind == "signing_key_retired" for change in message.changes)
             moved = taken == "begun" or position != before[0]
             return Applied(position, moved, in_sync, late)
 

@@ -122,8 +122,8 @@ def _change(members: Any) -> Change:
         reason = _REASONS.get(strict.text(members.get("reason")))
         if reason is None:
             raise strict.Unreadable("no known reason")
-    if kind == "group_rights_changed":
-        key = strict.text(members.get("group"))
+    if kind in ("group_rights_changed", "signing_key_retired"):
+        key = strict.text(members.get("group" if kind == "group_rights_changed" else "kid"))
     else:
         key = "" if kind == "everybody_ended" else strict.uuid(members.get(_KEY_OF[kind]))
     age = members.get("age_ms")

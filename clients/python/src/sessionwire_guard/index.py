@@ -12,7 +12,14 @@ from typing import Literal, NamedTuple
 from .claims import Claims
 from .sweep import in_parts
 
-Kind = Literal["session_ended", "user_ended", "everybody_ended", "user_rights_changed", "group_rights_changed"]
+Kind = Literal[
+    "session_ended",
+    "user_ended",
+    "everybody_ended",
+    "user_rights_changed",
+    "group_rights_changed",
+    "signing_key_retired",
+]
 ENDS: frozenset[str] = frozenset({"session_ended", "user_ended", "everybody_ended"})
 
 
@@ -21,7 +28,7 @@ class Change(NamedTuple):
 
     kind: Kind
     key: str
-    """The session, user or group that it is about; empty for everybody."""
+    """The session, user, group or signing key that it is about; empty for everybody."""
     reason: str | None
     """Why it ended; none for rights."""
     seq: int
@@ -34,6 +41,8 @@ class Change(NamedTuple):
         """Whether a token with these claims is no longer good because of this change."""
         if self.kind == "session_ended":
             return self.key == claims.sid
+        if self.kind == "signing_key_retired":
+            return self.key == claims.kid
         if self.seq <= claims.as_of:
             return False
         if self.kind == "everybody_ended":
@@ -56,6 +65,12 @@ class Stale(NamedTuple):
     seq: int
 
 
+class Disowned(NamedTuple):
+    """The key that vouches for the token is trusted no more since this position: it is not genuine."""
+
+    seq: int
+
+
 class _Entry(NamedTuple):
     seq: int
     reason: str | None
@@ -73,12 +88,14 @@ class RevocationIndex:
         self._everybody: dict[str, _Entry] = {}
         self._user_rights: dict[str, _Entry] = {}
         self._group_rights: dict[str, _Entry] = {}
+        self._retired_keys: dict[str, _Entry] = {}
         self._by_kind: dict[str, dict[str, _Entry]] = {
             "session_ended": self._sessions,
             "user_ended": self._users,
             "everybody_ended": self._everybody,
             "user_rights_changed": self._user_rights,
             "group_rights_changed": self._group_rights,
+            "signing_key_retired": self._retired_keys,
         }
 
     def __len__(self) -> int:
@@ -99,8 +116,12 @@ class RevocationIndex:
             for key, entry in entries.items():
                 yield Change(kind, key, entry.reason, entry.seq, entry.keep_until)  # type: ignore[arg-type]
 
-    def verdict(self, claims: Claims) -> Ended | Stale | None:
-        """Why a genuine, unexpired token does not hold; `None` where it does."""
+    def verdict(self, claims: Claims) -> Disowned | Ended | Stale | None:
+        """Why an unexpired token does not hold; `None` where it does."""
+        if self._retired_keys and claims.kid is not None:
+            retired = self._retired_keys.get(claims.kid)
+            if retired is not None:
+                return Disowned(retired.seq)
         as_of = claims.as_of
         # The earliest is the one that ended it.
         first = self._sessions.get(claims.sid)

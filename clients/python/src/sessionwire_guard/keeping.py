@@ -51,7 +51,7 @@ class KeyKeeper:
     async def for_unknown(self) -> bool:
         """A token names an unknown key: fetches the keys unless they were just now. Answers whether those that are
         there now can be believed to be all."""
-        if self._flight is None and self._tried_at is not None:
+        if self._flight is None and self._tried_at is not None and not self._core.keys_outdated:
             age = asyncio.get_running_loop().time() - self._tried_at
             if age < _APART:
                 return self._is_well
@@ -80,6 +80,7 @@ class KeyKeeper:
 
     async def _fetch_now(self) -> bool:
         settings = self._core.settings
+        self._core.keys_outdated = False
         try:
             published = await self._server.keys()
             keys = KeySet.read(settings.issuer, settings.audience, published)

@@ -93,7 +93,7 @@ class KeySet:
             signed, key.key, strict.read_base64url(signature)
         ):
             raise NotGenuine
-        claims = read_claims(strict.read_base64url(body))
+        claims = read_claims(strict.read_base64url(body), kid)
         if claims.iss != self._issuer or claims.aud != self._audience:
             raise NotGenuine
         return claims, kid

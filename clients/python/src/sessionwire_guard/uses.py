@@ -106,6 +106,9 @@ class Uses:
         `in_sync_at`, the last moment at which everything was known. Each use is answered once."""
         late: list[LateUse] = []
         for change in _ends_first(changes):
+            # Whose a token was that a retired key signed nobody knows: there is nobody to report it of.
+            if change.kind == "signing_key_retired":
+                continue
             if change.age_ms is not None:
                 since = uptime - change.age_ms / 1000 - delay
             else:
