@@ -23,6 +23,11 @@ impl Scope {
     /// Every scope.
     pub const ALL: [Self; 4] = [Self::Admin, Self::Sessions, Self::Feed, Self::Verify];
 
+    /// The scope of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+
     /// The name on the wire and in the database.
     pub fn as_str(self) -> &'static str {
         match self {

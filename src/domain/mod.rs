@@ -24,6 +24,7 @@ pub mod policy;
 pub mod progress;
 pub mod receipt;
 pub mod secret;
+pub mod service_token;
 pub mod session;
 pub mod standing;
 pub mod text;

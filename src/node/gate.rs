@@ -12,11 +12,13 @@ use sessionwire_guard::{
 use tokio::sync::{Notify, watch};
 
 use super::recent::{Covered, Recent};
+use super::withdrawn::Withdrawn;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::effect::Effect;
 use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
 use crate::domain::id::Seq;
+use crate::domain::service_token::ServiceClaims;
 use crate::domain::standing::Standing;
 
 /// The longest life that an access token may have been given (the upper bound of its setting), and
@@ -29,6 +31,7 @@ pub(super) struct Gate {
     keys: RwLock<Option<KeySet>>,
     index: RwLock<RevocationIndex>,
     recent: RwLock<Recent>,
+    withdrawn: RwLock<Withdrawn>,
     lease: Duration,
     /// Until when, by uptime in milliseconds, this node knows enough to decide; 0: not yet.
     ready_until: AtomicU64,
@@ -50,6 +53,7 @@ impl Gate {
             keys: RwLock::new(None),
             index: RwLock::default(),
             recent: RwLock::default(),
+            withdrawn: RwLock::default(),
             lease,
             ready_until: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
@@ -100,15 +104,40 @@ impl Gate {
             Some(keys) => keys.verify(token, now),
             None => return Err(Error::CannotDecide),
         };
-        let claims = verified.map_err(|rejection| {
-            if rejection == Rejection::Invalid {
-                // Forged, or signed with a key that came while nobody told us: the follower looks.
-                self.suspicion.store(true, Ordering::Release);
-            }
-            of_rejection(rejection)
-        })?;
+        let claims = verified.map_err(|rejection| self.rejected(rejection))?;
         let verdict = self.index.read().verdict(&claims);
         Ok((claims, verdict.map_err(of_rejection)?))
+    }
+
+    fn rejected(&self, rejection: Rejection) -> Error {
+        if rejection == Rejection::Invalid {
+            // Forged, or signed with a key that came while nobody told us: the follower looks.
+            self.suspicion.store(true, Ordering::Release);
+        }
+        of_rejection(rejection)
+    }
+
+    /// What a token of a service says, if it is genuine, unexpired and its key was not taken back. `None`:
+    /// it doesn't say that it is one.
+    pub(super) fn check_service(&self, token: &str) -> Result<Option<ServiceClaims>, Error> {
+        if !self.is_ready() {
+            return Err(Error::CannotDecide);
+        }
+        let opened = match self.keys.read().as_ref() {
+            Some(keys) => keys.verify_own::<ServiceClaims>(token),
+            None => return Err(Error::CannotDecide),
+        };
+        let Some(opened) = opened else {
+            return Ok(None);
+        };
+        let (kid, claims) = opened.map_err(|rejection| self.rejected(rejection))?;
+        if claims.exp <= self.clock.now().as_seconds() {
+            return Err(Error::TokenExpired);
+        }
+        if self.has_disowned(&kid) || self.withdrawn.read().covers(&claims) {
+            return Err(Error::TokenInvalid);
+        }
+        Ok(Some(claims))
     }
 
     /// Genuine, unexpired, not ended, not stale.
@@ -166,15 +195,19 @@ impl Gate {
     pub(super) fn restart_at(&self, position: Seq) {
         *self.index.write() = RevocationIndex::at(position);
         *self.recent.write() = Recent::at(position);
+        *self.withdrawn.write() = Withdrawn::default();
     }
 
     /// Applies events that follow on the last one.
     pub(super) fn apply(&self, entries: &[LogEntry]) {
         let now = self.clock.now();
         let mut index = self.index.write();
+        let mut withdrawn = self.withdrawn.write();
         for entry in entries {
+            withdrawn.apply(entry, now);
             index.apply(entry.seq, entry.event.changes(), keep_until(entry, now));
         }
+        drop(withdrawn);
         drop(index);
         self.recent.write().extend(entries, now);
     }
@@ -209,6 +242,7 @@ impl Gate {
     /// Forgets what no living token can be concerned by.
     pub(super) fn sweep(&self, now: Timestamp) {
         self.index.write().sweep(now.as_millis());
+        self.withdrawn.write().sweep(now);
     }
 }
 

@@ -34,6 +34,7 @@ mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wheel;
+mod withdrawn;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -50,6 +51,7 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::id::{Seq, SessionId, UserId};
+use crate::domain::service_token::ServiceClaims;
 
 pub use arrival::Refused;
 pub use cluster::{Alone, Roster};
@@ -242,6 +244,11 @@ impl Node {
     /// Genuine and unexpired; ended or stale is told apart.
     pub fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
         self.inner.gate.examine(token)
+    }
+
+    /// What a token of a service says, if it is good. `None`: it doesn't say that it is one.
+    pub fn check_service(&self, token: &str) -> Result<Option<ServiceClaims>, Error> {
+        self.inner.gate.check_service(token)
     }
 
     /// What is so now of claims that were found genuine before.

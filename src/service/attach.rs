@@ -76,7 +76,7 @@ impl Core {
 }
 
 /// Nobody named a device: the sign-in is one by itself.
-fn device_of(proof: &Proof) -> Device {
+pub(super) fn device_of(proof: &Proof) -> Device {
     let ForeignSession { identity, key, .. } = &proof.session;
     let named = format!(
         "{}\n{}\n{}",

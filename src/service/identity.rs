@@ -1,6 +1,7 @@
 //! People whom another issuer vouches for: a proof becomes a user here, and then a session by the same
 //! policies as a password. It may not know tokens: a proof is what a genuine one says.
 
+use super::attach::device_of;
 use super::sign_in::{Door, by_user, newcomer};
 use super::{Call, Core, Done, Origin, Result, SignInAnswer};
 use crate::domain::Reason;
@@ -32,14 +33,15 @@ impl Before<'_> {
 }
 
 impl Core {
-    /// Signs in whom another issuer vouches for.
+    /// Signs in whom another issuer vouches for. Without a device the sign-in there is one by itself.
     pub async fn sign_in_by_proof(
         &self,
         proof: Proof,
-        device: Device,
+        device: Option<Device>,
         remember_me: bool,
         origin: &Origin,
     ) -> Result<SignInAnswer> {
+        let device = device.unwrap_or_else(|| device_of(&proof));
         device.check()?;
         let mut tx = self.begin().await?;
         let (user, cause) = self.recognise(&mut tx, &proof, origin).await?;

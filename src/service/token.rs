@@ -204,6 +204,11 @@ impl Core {
         &self.settings.issuer
     }
 
+    /// `aud` of the tokens.
+    pub fn audience(&self) -> &str {
+        &self.settings.audience
+    }
+
     /// An access token has come back, so its answer arrived. Written down once a rotation.
     pub async fn note_presented(&self, claims: &Claims) -> Result<()> {
         let noted = self.presented.lock().get(&claims.sid).copied();

@@ -47,6 +47,8 @@ mod limits;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
+mod oauth_token;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod races;

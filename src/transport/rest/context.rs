@@ -132,7 +132,8 @@ pub(super) async fn accompany(
     next: Next,
 ) -> Response {
     let context = Context::of(&request, &frame);
-    let is_api = request.uri().path().starts_with("/v1/");
+    let path = request.uri().path();
+    let is_api = path.starts_with("/v1/") || path.starts_with("/oauth/");
     request.extensions_mut().insert(context.clone());
     let mut response = render(next.run(request).await, context.request_id());
     add_headers(response.headers_mut(), is_api);

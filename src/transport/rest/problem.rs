@@ -133,7 +133,7 @@ pub(super) struct ProblemBody {
 /// A session in the way.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SeatTaken)]
-struct SeatBody {
+pub(super) struct SeatBody {
     /// The name that its person recognises.
     #[schema(example = "Maryo's iPad")]
     device_name: String,
@@ -174,7 +174,7 @@ impl From<&SeatTaken> for SeatBody {
     }
 }
 
-fn exposed(token: Option<&Bearer>) -> Option<String> {
+pub(super) fn exposed(token: Option<&Bearer>) -> Option<String> {
     token.map(|token| token.expose().to_owned())
 }
 

@@ -167,24 +167,31 @@ pub(super) struct PendingBody {
     poll_after_ms: u64,
 }
 
-/// The answer to a sign-in: tokens with this status, or 202 while devices are being asked.
-pub(super) fn answer(answer: SignInAnswer, status: StatusCode, delivery: Delivery) -> Response {
-    match answer {
-        SignInAnswer::SignedIn(signed_in) => delivery.hand_over(*signed_in, status),
-        SignInAnswer::Pending {
-            request_id,
-            request_token,
-            expires_at,
-            poll_after_ms,
-        } => {
-            let pending = PendingBody {
+impl PendingBody {
+    /// What an answer says that is none yet.
+    pub(super) fn of(answer: SignInAnswer) -> Result<Self, Box<SignedIn>> {
+        match answer {
+            SignInAnswer::SignedIn(signed_in) => Err(signed_in),
+            SignInAnswer::Pending {
+                request_id,
+                request_token,
+                expires_at,
+                poll_after_ms,
+            } => Ok(Self {
                 request_id,
                 request_token: request_token.expose().to_owned(),
                 expires_at,
                 poll_after_ms,
-            };
-            (StatusCode::ACCEPTED, Json(pending)).into_response()
+            }),
         }
+    }
+}
+
+/// The answer to a sign-in: tokens with this status, or 202 while devices are being asked.
+pub(super) fn answer(answer: SignInAnswer, status: StatusCode, delivery: Delivery) -> Response {
+    match PendingBody::of(answer) {
+        Ok(pending) => (StatusCode::ACCEPTED, Json(pending)).into_response(),
+        Err(signed_in) => delivery.hand_over(*signed_in, status),
     }
 }
 

@@ -56,7 +56,7 @@ async fn sign_in_by_token(
         .await?;
     let signed_in = rest
         .core
-        .sign_in_by_proof(proof, device, body.remember_me, &context.origin())
+        .sign_in_by_proof(proof, Some(device), body.remember_me, &context.origin())
         .await?;
     Ok(answer(
         settled(&rest, signed_in).await,

@@ -1,6 +1,12 @@
-"""PyPI Authlib, without special cases: metadata, introspection, refresh and revocation."""
+"""PyPI Authlib, without special cases: metadata, introspection, revocation and all grants."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import os
+import time
 import unittest
 
 import httpx
@@ -71,6 +77,49 @@ class Client(unittest.TestCase):
         with self.assertRaises(OAuthError) as refused:
             client.refresh_token(self.metadata["token_endpoint"], refresh_token="nonsense")
         self.assertEqual(refused.exception.error, "invalid_grant")
+
+    def test_client_credentials(self) -> None:
+        for method in ("client_secret_basic", "client_secret_post"):
+            with self.subTest(method):
+                client = self.client(method, "verify", "sessions")
+                token = client.fetch_token(
+                    self.metadata["token_endpoint"], grant_type="client_credentials", scope="sessions"
+                )
+                self.assertEqual(token["scope"], "sessions")
+                self.assertEqual(client.get(self.demo.url + "/v1/users").status_code, 200)
+                with self.assertRaises(OAuthError) as refused:
+                    client.fetch_token(self.metadata["token_endpoint"], grant_type="client_credentials", scope="admin")
+                self.assertEqual(refused.exception.error, "invalid_scope")
+
+    def test_token_exchange(self) -> None:
+        secret, issuer = "thirty-two bytes are the minimum", "https://issuer.example"
+        os.environ["SHOP_SECRET"] = secret
+        setting = (
+            f"[{{ name = 'shop', issuer = '{issuer}', audiences = ['api'], secret_env = 'SHOP_SECRET',"
+            " algorithms = ['HS256'], strangers = 'create' }]"
+        )
+        demo = Demo(ISSUERS=setting)
+        self.addCleanup(demo.stop)
+
+        def part(value: bytes) -> str:
+            return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+        now = int(time.time())
+        claims = {"iss": issuer, "sub": "4711", "aud": "api", "sid": "s1", "iat": now, "exp": now + 300, "auth_time": now}
+        signed = f"{part(json.dumps({'alg': 'HS256'}).encode())}.{part(json.dumps(claims).encode())}"
+        token = f"{signed}.{part(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
+        client = OAuth2Client("app", token_endpoint_auth_method="none")
+        self.addCleanup(client.close)
+        exchange = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        }
+        granted = client.fetch_token(demo.url + "/oauth/token", subject_token=token, **exchange)
+        self.assertEqual(granted["issued_token_type"], "urn:ietf:params:oauth:token-type:access_token")
+        self.assertEqual(client.get(demo.url + "/v1/me").json()["username"], "shop:4711")
+        with self.assertRaises(OAuthError) as refused:
+            client.fetch_token(demo.url + "/oauth/token", subject_token="nonsense", **exchange)
+        self.assertEqual(refused.exception.error, "invalid_request")
 
 
 if __name__ == "__main__":

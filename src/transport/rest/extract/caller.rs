@@ -115,6 +115,8 @@ pub(super) async fn recognise(
         let key = Bearer::new(token.to_owned());
         let key = rest.core.authenticate_api_key(&key).await?;
         Ok(Identity::ApiKey(key.id, key.scopes.into()))
+    } else if let Some(claims) = rest.node.check_service(token)? {
+        Ok(Identity::ApiKey(claims.client_id, claims.scopes().into()))
     } else {
         let claims = rest.tokens.check(token, origin).await?;
         rest.core.note_presented(&claims).await?;

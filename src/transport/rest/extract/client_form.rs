@@ -95,10 +95,48 @@ fn secret(headers: &HeaderMap, rest: &RestState) -> Result<String, Error> {
 /// Name and secret are encoded as in a form before they are joined (RFC 6749 section 2.3.1). Clients that leave
 /// that out send no other key: it has nothing in it that means something else when it is decoded.
 fn basic_password(encoded: &str) -> Option<String> {
+    basic_pair(encoded).map(|(_, password)| password)
+}
+
+fn basic_pair(encoded: &str) -> Option<(String, String)> {
     let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (_, password) = pair.split_once(':')?;
-    let decoded = percent_decode_str(password).decode_utf8().ok()?;
-    Some(decoded.into_owned())
+    let (name, password) = pair.split_once(':')?;
+    let decoded = |text| percent_decode_str(text).decode_utf8().ok();
+    Some((decoded(name)?.into_owned(), decoded(password)?.into_owned()))
+}
+
+/// Who a client says that it is at the token endpoint, where it has to name itself.
+pub(in crate::transport::rest) struct ClientSecret {
+    /// Its id and its secret; none where it gave none that can be read.
+    pub(in crate::transport::rest) pair: Option<(String, String)>,
+    /// Whether they came in the header.
+    pub(in crate::transport::rest) in_header: bool,
+}
+
+impl ClientSecret {
+    /// From the header, or else from the form, never both.
+    pub(in crate::transport::rest) fn of(
+        headers: &HeaderMap,
+        id: Option<&str>,
+        secret: Option<String>,
+    ) -> Result<Self, Problem> {
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let in_header = given.next();
+        if given.next().is_some() || (in_header.is_some() && secret.is_some()) {
+            return Err(Problem::invalid("bring the client's secret once"));
+        }
+        let from_header = in_header.and_then(|value| {
+            let (scheme, encoded) = value.to_str().ok()?.trim().split_once(' ')?;
+            let is_basic = scheme.eq_ignore_ascii_case("basic");
+            let pair = is_basic.then(|| basic_pair(encoded.trim())).flatten()?;
+            id.is_none_or(|id| id == pair.0).then_some(pair)
+        });
+        let from_form = id.map(str::to_owned).zip(secret);
+        Ok(Self {
+            pair: from_header.or(from_form),
+            in_header: in_header.is_some(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod user;
 pub(super) use accept::accept_json;
 pub(super) use body::{Created, Json, NoBody, OptionalJson, given, object, unread};
 pub(super) use caller::{Admin, Identity, Scoped, SignedInUser, SignedInUserStale, Who, identify};
-pub(super) use client_form::ClientForm;
+pub(super) use client_form::{ClientForm, ClientSecret};
 pub(super) use form::Form;
 pub(super) use path::Id;
 pub(super) use query::{NoQuery, Query, is_dry_run};

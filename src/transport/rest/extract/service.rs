@@ -104,7 +104,7 @@ pub(in crate::transport::rest) async fn asked_about(
     // Who asks is a proxy or a service, and not the person's own program.
     let origin = Origin::default();
     let mut token = token_of(headers, rest)?;
-    if token.starts_with(API_KEY_PREFIX) {
+    if is_of_service(token, rest)? {
         if !recognise(token, &origin, rest).await?.may(Scope::Verify) {
             return Err(forbidden());
         }
@@ -114,6 +114,11 @@ pub(in crate::transport::rest) async fn asked_about(
     let claims = rest.tokens.check(token, &origin).await?;
     rest.core.note_presented(&claims).await?;
     Ok(claims)
+}
+
+/// Whether it is an API key, or stands for one.
+fn is_of_service(token: &str, rest: &RestState) -> Result<bool, Error> {
+    Ok(token.starts_with(API_KEY_PREFIX) || rest.node.check_service(token)?.is_some())
 }
 
 async fn with_scope(

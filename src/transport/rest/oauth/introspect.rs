@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 
 use crate::domain::access::Scope;
 use crate::domain::error::Error;
+use crate::domain::service_token::ServiceClaims;
 use crate::service::Origin;
 use crate::transport::rest::RestState;
 use crate::transport::rest::extract::{ClientForm, Json, NoQuery};
@@ -42,7 +43,14 @@ struct Answer {
 struct Active {
     token_type: &'static str,
     #[serde(flatten)]
-    claims: Claims,
+    claims: Said,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Said {
+    OfSession(Claims),
+    OfService(ServiceClaims),
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
@@ -63,13 +71,16 @@ async fn introspect(
 ) -> Result<Json<Answer>, Problem> {
     let question = asked.of_service(Scope::Verify)?;
     let origin = Origin::default();
-    let token = match rest.tokens.examine(&question.token, &origin).await {
+    match rest.node.check_service(&question.token) {
+        Ok(None) => {}
+        Ok(Some(claims)) => return Ok(Json(active(Some(Said::OfService(claims))))),
+        Err(Error::TokenInvalid | Error::TokenExpired) => return Ok(Json(active(None))),
+        Err(other) => return Err(other.into()),
+    }
+    let claims = match rest.tokens.examine(&question.token, &origin).await {
         Ok((claims, Verdict::Good)) => {
             rest.core.note_presented(&claims).await?;
-            Some(Active {
-                token_type: "Bearer",
-                claims,
-            })
+            Some(Said::OfSession(claims))
         }
         // The last four are of tokens of other issuers that stand for nobody here.
         Ok((_, Verdict::Ended(..) | Verdict::Stale(_)))
@@ -83,8 +94,15 @@ async fn introspect(
         ) => None,
         Err(other) => return Err(other.into()),
     };
-    Ok(Json(Answer {
-        active: token.is_some(),
-        token,
-    }))
+    Ok(Json(active(claims)))
+}
+
+fn active(claims: Option<Said>) -> Answer {
+    Answer {
+        active: claims.is_some(),
+        token: claims.map(|claims| Active {
+            token_type: "Bearer",
+            claims,
+        }),
+    }
 }

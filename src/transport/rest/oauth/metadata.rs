@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::exchange;
+use crate::domain::access::Scope;
 use crate::transport::rest::RestState;
 use crate::transport::rest::extract::{Json, NoQuery};
 
@@ -23,8 +25,10 @@ struct Metadata {
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
     token_endpoint: String,
-    token_endpoint_auth_methods_supported: [&'static str; 1],
-    grant_types_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+    grant_types_supported: [&'static str; 3],
+    /// Those of API keys.
+    scopes_supported: [&'static str; Scope::ALL.len()],
     /// None: people sign in with `POST /v1/sign-in`.
     response_types_supported: [&'static str; 0],
 }
@@ -46,8 +50,9 @@ async fn metadata(State(rest): State<RestState>, _: NoQuery) -> Json<Metadata> {
         revocation_endpoint: at("/oauth/revoke"),
         revocation_endpoint_auth_methods_supported: SECRETS,
         token_endpoint: at("/oauth/token"),
-        token_endpoint_auth_methods_supported: ["none"],
-        grant_types_supported: ["refresh_token"],
+        token_endpoint_auth_methods_supported: ["none", SECRETS[0], SECRETS[1]],
+        grant_types_supported: ["refresh_token", "client_credentials", exchange::GRANT],
+        scopes_supported: Scope::ALL.map(Scope::as_str),
         response_types_supported: [],
         issuer,
     })

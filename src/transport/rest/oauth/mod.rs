@@ -1,9 +1,12 @@
 //! The standard endpoints, for clients that speak OAuth: introspection (RFC 7662), revocation (RFC 7009),
-//! refreshing (RFC 6749) and where all that is (RFC 8414). It may not know more of sessions than the rest of REST does.
+//! tokens (RFC 6749, RFC 8693) and where all that is (RFC 8414). It may not know more of sessions than the rest of REST does.
 
+mod client_credentials;
+mod exchange;
 mod global_revoke;
 mod introspect;
 mod metadata;
+mod refusal;
 mod revoke;
 mod token;
 

@@ -1,6 +1,7 @@
 //! Token revocation (RFC 7009): a service gives a token back, and its session ends. It may not know why.
 
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use sessionwire_guard::Verdict;
@@ -8,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::refusal::{Refusal, RefusedBody};
 use crate::domain::error::Error;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Bearer;
@@ -41,17 +43,25 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 /// ended is 200 alike.
 #[utoipa::path(post, path = "/oauth/revoke",
     request_body(content = Given, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "The token is good no more")))]
+    responses((status = 200, description = "The token is good no more"),
+        (status = 400, description = "A token of a service: take its API key back", body = RefusedBody)))]
 async fn revoke(
     State(rest): State<RestState>,
     _: NoQuery,
     asked: ClientForm<Given>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let (given, call) = asked.of_writer()?;
+    if let Ok(Some(_)) = rest.node.check_service(&given.token) {
+        return Ok(Refusal::asked(
+            "unsupported_token_type",
+            "a token of a service is taken back with its API key",
+        )
+        .into_response());
+    }
     if let Some(session) = session_of(&rest, given.token).await? {
         rest.core.give_back(&call, session).await?;
     }
-    Ok(StatusCode::OK)
+    Ok(StatusCode::OK.into_response())
 }
 
 async fn session_of(rest: &RestState, token: String) -> Result<Option<SessionId>, Problem> {
