@@ -11,6 +11,7 @@ use super::clock::Timestamp;
 use super::device::DeviceLabel;
 use super::id::{ConnectionId, DeviceId, Seq, SessionId, TakeoverRequestId, UserId};
 use super::permission::Difference;
+use super::session::Limit;
 use super::standing::{Standing, Told};
 
 /// What a client hears.
@@ -50,6 +51,9 @@ pub enum ServerMessage {
     /// The token runs out soon.
     #[serde(rename = "token.expiring")]
     TokenExpiring { expires_at: Timestamp },
+    /// The session can't be used much longer, unless the person does what its cause asks for.
+    #[serde(rename = "session.expiring")]
+    SessionExpiring { expires_at: Timestamp, cause: Limit },
     /// The newer token was taken.
     #[serde(rename = "token.refreshed")]
     TokenRefreshed {
@@ -77,6 +81,7 @@ impl ServerMessage {
             Self::TakeoverRequested { .. } => "session.takeover_requested",
             Self::Notice { .. } => "notice",
             Self::TokenExpiring { .. } => "token.expiring",
+            Self::SessionExpiring { .. } => "session.expiring",
             Self::TokenRefreshed { .. } => "token.refreshed",
             Self::Reconnect { .. } => "reconnect",
             Self::Pong => "pong",
@@ -93,6 +98,7 @@ impl ServerMessage {
             | Self::Notice { id, .. } => Some(*id),
             Self::Welcome(_)
             | Self::TokenExpiring { .. }
+            | Self::SessionExpiring { .. }
             | Self::TokenRefreshed { .. }
             | Self::Reconnect { .. }
             | Self::Pong
@@ -326,6 +332,10 @@ mod tests {
                 at,
             },
             ServerMessage::TokenExpiring { expires_at: at },
+            ServerMessage::SessionExpiring {
+                expires_at: at,
+                cause: Limit::MaxAge,
+            },
             ServerMessage::TokenRefreshed {
                 as_of: Seq(7),
                 token_expires_at: at,

@@ -51,6 +51,9 @@ pub struct Policy {
     pub remembered_idle_timeout_s: Option<u32>,
     /// The age of a remembered session, in seconds.
     pub remembered_max_age_s: Option<u32>,
+    /// How long ago the person may have proved who they are, in seconds; `None`: any time.
+    #[serde(default)]
+    pub sign_in_max_age_s: Option<u32>,
 }
 
 impl Default for Policy {
@@ -65,6 +68,7 @@ impl Default for Policy {
             max_age_s: Some(30 * DAY_S),
             remembered_idle_timeout_s: Some(30 * DAY_S),
             remembered_max_age_s: Some(365 * DAY_S),
+            sign_in_max_age_s: None,
         }
     }
 }
@@ -76,6 +80,8 @@ pub struct Lifetimes {
     pub idle_timeout_s: Option<u32>,
     /// In all.
     pub max_age_s: Option<u32>,
+    /// Since the person proved who they are. The session lives on, and can't be used until they do so again.
+    pub sign_in_max_age_s: Option<u32>,
 }
 
 impl Lifetimes {
@@ -94,6 +100,12 @@ impl Lifetimes {
             .map_or(AGE_MAX, |seconds| Duration::from_secs(seconds.into()));
         last_active_at.plus(idle)
     }
+
+    /// The moment at which a person who proved who they are then has to do so again.
+    pub fn sign_in_limit(self, signed_in_at: Timestamp) -> Option<Timestamp> {
+        let age = self.sign_in_max_age_s?;
+        Some(signed_in_at.plus(Duration::from_secs(age.into())))
+    }
 }
 
 impl Policy {
@@ -103,11 +115,13 @@ impl Policy {
             Lifetimes {
                 idle_timeout_s: self.remembered_idle_timeout_s,
                 max_age_s: self.remembered_max_age_s,
+                sign_in_max_age_s: self.sign_in_max_age_s,
             }
         } else {
             Lifetimes {
                 idle_timeout_s: self.idle_timeout_s,
                 max_age_s: self.max_age_s,
+                sign_in_max_age_s: self.sign_in_max_age_s,
             }
         }
     }

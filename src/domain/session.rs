@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::Reason;
 use super::access::InitiatingEntity;
 use super::clock::Timestamp;
@@ -11,6 +13,10 @@ use super::policy::Lifetimes;
 
 /// No session lives longer than this, whatever its policy says.
 pub const AGE_MAX: Duration = Duration::from_hours(24 * 3650);
+
+/// How long before a session's end its person hears of it: a tenth of the time that ends, and at most this.
+const NOTICE_MAX: Duration = Duration::from_mins(5);
+const NOTICE_SHARE: u32 = 10;
 
 /// A session as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +62,29 @@ pub struct SessionEnd {
     pub replaced_by: Option<DeviceLabel>,
 }
 
+/// What a session can no longer be used for the sake of, in the policies' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Nobody used it.
+    IdleTimeout,
+    /// It is old.
+    MaxAge,
+    /// The person proved who they are too long ago.
+    SignInMaxAge,
+}
+
+/// Until when a session can be used, if nobody uses it meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// Why not any longer.
+    pub cause: Limit,
+    /// When the person should hear of it.
+    pub notice_at: Timestamp,
+}
+
 /// As much of a live session as the rules about limits need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveSession {
@@ -75,6 +104,12 @@ impl Session {
         self.end.is_none() && self.expires_at > now
     }
 
+    /// When the person proved who they are: where they came by another issuer's word, in the seconds that it
+    /// names.
+    pub fn signed_in_at(&self, elsewhere: Option<i64>) -> Timestamp {
+        elsewhere.map_or(self.created_at, Timestamp::from_seconds)
+    }
+
     /// Why it would end by itself: of idleness or of age, whichever comes first.
     pub fn expiry_reason(&self) -> Reason {
         let of_age = self.lifetimes.age_limit(self.created_at);
@@ -84,6 +119,28 @@ impl Session {
         } else {
             Reason::Expired
         }
+    }
+
+    /// How long it can be used yet; `None` where it has ended.
+    pub fn outlook(&self, signed_in_at: Timestamp, now: Timestamp) -> Option<Outlook> {
+        if !self.is_live(now) {
+            return None;
+        }
+        let rules = self.lifetimes;
+        let idle = (self.last_active_at, rules.idle_limit(self.last_active_at));
+        let age = (self.created_at, rules.age_limit(self.created_at));
+        let sign_in = rules
+            .sign_in_limit(signed_in_at)
+            .map(|limit| (Limit::SignInMaxAge, (signed_in_at, limit)));
+        let limits = [(Limit::IdleTimeout, idle), (Limit::MaxAge, age)];
+        let next = limits.into_iter().chain(sign_in);
+        let (cause, (from, expires_at)) = next.min_by_key(|(_, (_, limit))| *limit)?;
+        let lead = (expires_at.since(from) / NOTICE_SHARE).min(NOTICE_MAX);
+        Some(Outlook {
+            expires_at,
+            cause,
+            notice_at: expires_at.minus(lead),
+        })
     }
 
     /// As much as the rules about limits need.
@@ -106,4 +163,60 @@ pub fn expires_at(
     lifetimes
         .age_limit(created_at)
         .min(lifetimes.idle_limit(last_active_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn session(idle_timeout_s: u32, max_age_s: u32, sign_in_max_age_s: Option<u32>) -> Session {
+        let began = Timestamp::from_seconds(1_000);
+        let lifetimes = Lifetimes {
+            idle_timeout_s: Some(idle_timeout_s),
+            max_age_s: Some(max_age_s),
+            sign_in_max_age_s,
+        };
+        Session {
+            id: SessionId(Uuid::nil()),
+            user_id: UserId(Uuid::nil()),
+            device: Device {
+                id: DeviceId(Uuid::nil()),
+                name: "Test".into(),
+                platform: Platform::Web,
+            },
+            fence: Seq(1),
+            created_at: began,
+            last_active_at: began,
+            expires_at: expires_at(lifetimes, began, began),
+            remembered: false,
+            lifetimes,
+            address: None,
+            user_agent: None,
+            end: None,
+        }
+    }
+
+    #[test]
+    fn the_nearest_limit_counts_and_is_told_ahead() {
+        let at = Timestamp::from_seconds;
+        for (idle, age, sign_in, signed_in_at, cause, expires_at, notice_at) in [
+            (100, 900, None, 1_000, Limit::IdleTimeout, 1_100, 1_090),
+            (900, 100, None, 1_000, Limit::MaxAge, 1_100, 1_090),
+            (90_000, 10_000, None, 1_000, Limit::MaxAge, 11_000, 10_700),
+            (900, 900, Some(300), 900, Limit::SignInMaxAge, 1_200, 1_170),
+            (900, 500, Some(9_000), 900, Limit::MaxAge, 1_500, 1_450),
+        ] {
+            let outlook = session(idle, age, sign_in).outlook(at(signed_in_at), at(1_001));
+            let expected = Outlook {
+                expires_at: at(expires_at),
+                cause,
+                notice_at: at(notice_at),
+            };
+            assert_eq!(outlook, Some(expected));
+        }
+        let over = session(100, 900, None).outlook(at(1_000), at(1_100));
+        assert_eq!(over, None);
+    }
 }

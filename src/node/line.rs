@@ -15,6 +15,7 @@ use crate::domain::client_message::{ClientMessage, Unreadable};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::id::{ConnectionId, Seq, SessionId, UserId};
+use crate::domain::session::Outlook;
 use sessionwire_guard::{Claims, Verdict};
 
 impl Examine for Gate {
@@ -176,6 +177,15 @@ impl Line {
         let tokens = self.node.gate.as_ref();
         self.state
             .on_said(read, clock.now(), clock.uptime(), tokens, &mut outputs);
+        outputs
+    }
+
+    /// How long the session can be used yet, as it was found.
+    pub fn on_outlook(&mut self, outlook: Option<Outlook>) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        let now = self.node.clock.now();
+        self.state.on_outlook(outlook, now, &mut outputs);
+        self.arm();
         outputs
     }
 

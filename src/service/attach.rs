@@ -4,8 +4,10 @@
 use sessionwire_guard::Claims;
 
 use super::sign_in::{Door, Entry, newcomer, seats_taken};
+use super::token::sign_in_limit;
 use super::vault::sha256;
 use super::{Core, Origin, Result};
+use crate::domain::clock::Timestamp;
 use crate::domain::device::{Device, Platform};
 use crate::domain::error::Error;
 use crate::domain::id::{DeviceId, SessionId};
@@ -45,13 +47,15 @@ impl Core {
         self.commit(tx).await?;
         let signed_in = self.issue(session).await?;
         let session = signed_in.session;
+        let signed_in_at = Timestamp::from_seconds(foreign.signed_in_at);
+        let until = sign_in_limit(&session, signed_in_at, now)?.min(session.expires_at);
         Ok(Claims {
             iss: self.settings.issuer.clone(),
             sub: session.user_id,
             aud: self.settings.audience.clone(),
             client_id: self.settings.client_id.clone(),
             iat: proof.issued_at,
-            exp: proof.expires_at.min(session.expires_at.as_seconds()),
+            exp: proof.expires_at.min(until.as_seconds()),
             jti: self.entropy.uuid(now),
             sid: session.id,
             device_id: session.device.id,

@@ -7,6 +7,7 @@ use super::vault::{BearerKind, hash, new_bearer};
 use super::{Call, Core, Origin, Result, SignInAnswer};
 use crate::domain::Reason;
 use crate::domain::access::{Actor, Cause, InitiatingEntity};
+use crate::domain::clock::Timestamp;
 use crate::domain::device::Device;
 use crate::domain::error::{Error, SeatTaken};
 use crate::domain::event::Event;
@@ -141,6 +142,13 @@ impl Core {
         let mut policy = tx.find_policy_in_force(user).await?;
         if door == Door::TakeSeat {
             policy.at_limit = AtLimit::EvictOldest;
+        }
+        if let Some(foreign) = &newcomer.foreign {
+            let signed_in_at = Timestamp::from_seconds(foreign.signed_in_at);
+            let limit = policy.lifetimes(false).sign_in_limit(signed_in_at);
+            if limit.is_some_and(|limit| limit <= now) {
+                return Err(Error::SignInTooOld);
+            }
         }
         let (live, out_of_time): (Vec<_>, Vec<_>) = tx
             .list_unended_sessions(user)

@@ -62,9 +62,11 @@ impl Core {
         let signed_in_at = tx.find_signed_in_at(id).await?;
         drop(tx);
         Step::RightsRead.reached();
+        let signed_in_at = session.signed_in_at(signed_in_at);
         let expires_at = now
             .plus(self.settings.access_token_ttl)
-            .min(session.expires_at);
+            .min(session.expires_at)
+            .min(sign_in_limit(&session, signed_in_at, now)?);
         let claims = Claims {
             iss: self.settings.issuer.clone(),
             sub: session.user_id,
@@ -75,7 +77,7 @@ impl Core {
             jti: self.entropy.uuid(now),
             sid: session.id,
             device_id: session.device.id,
-            auth_time: signed_in_at.unwrap_or(session.created_at.as_seconds()),
+            auth_time: signed_in_at.as_seconds(),
             groups: standing.groups.iter().cloned().collect(),
             permissions: standing.permissions.iter().cloned().collect(),
             as_of: standing.as_of,
@@ -127,6 +129,9 @@ impl Core {
                 .end_and_refuse(tx, &session, Reason::Expired, &cause)
                 .await;
         }
+        // Before anything is used up: who signs in again on this device replaces the session.
+        let signed_in_at = session.signed_in_at(tx.find_signed_in_at(id).await?);
+        sign_in_limit(&session, signed_in_at, now)?;
         match self.judge(state, generation, now) {
             Presentation::Reuse => {
                 return self
@@ -247,6 +252,20 @@ impl Core {
         } else {
             Ok(claims)
         }
+    }
+}
+
+/// Until when tokens of the session may live for the sake of the sign-in that it came of; an error where it
+/// was too long ago.
+pub(super) fn sign_in_limit(
+    session: &Session,
+    signed_in_at: Timestamp,
+    now: Timestamp,
+) -> Result<Timestamp> {
+    match session.lifetimes.sign_in_limit(signed_in_at) {
+        Some(limit) if limit <= now => Err(Error::SignInTooOld),
+        Some(limit) => Ok(limit),
+        None => Ok(session.expires_at),
     }
 }
 

@@ -15,7 +15,8 @@ use crate::domain::policy::Lifetimes;
 use crate::domain::session::{Session, SessionEnd};
 
 const COLUMNS: &str = "SELECT id, user_id, device_id, device_name, platform, fence, created_at, \
-     last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, address, user_agent, \
+     last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
+     sign_in_max_age_s, address, user_agent, \
      generation, rotated_at, presented, ended_seq, ended_at, end_reason, ended_by, \
      replaced_by_name, replaced_by_platform FROM sessions ";
 
@@ -33,6 +34,7 @@ struct SessionRow {
     remembered: bool,
     idle_timeout_s: Option<i64>,
     max_age_s: Option<i64>,
+    sign_in_max_age_s: Option<i64>,
     address: Option<String>,
     user_agent: Option<String>,
     generation: i64,
@@ -89,6 +91,7 @@ impl TryFrom<SessionRow> for Session {
             lifetimes: Lifetimes {
                 idle_timeout_s: seconds(row.idle_timeout_s),
                 max_age_s: seconds(row.max_age_s),
+                sign_in_max_age_s: seconds(row.sign_in_max_age_s),
             },
             address: row.address,
             user_agent: row.user_agent,
@@ -124,8 +127,8 @@ impl Tx {
     pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
         const SQL: &str = "INSERT INTO sessions (id, user_id, device_id, device_name, platform, \
              fence, created_at, last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
-             address, user_agent, generation, rotated_at, presented) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $7, $15)";
+             address, user_agent, generation, rotated_at, presented, sign_in_max_age_s) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $7, $15, $16)";
         on_either!(self, |c| {
             sqlx::query(SQL)
                 .bind(session.id.0)
@@ -143,6 +146,7 @@ impl Tx {
                 .bind(&session.address)
                 .bind(&session.user_agent)
                 .bind(false)
+                .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
                 .execute(c)
                 .await
         })?;
@@ -298,7 +302,7 @@ impl Tx {
     /// Writes when a session was last used, the rules it lives by and when it ends by itself.
     pub async fn update_session_life(&mut self, session: &Session) -> Result<()> {
         const SQL: &str = "UPDATE sessions SET last_active_at = $2, expires_at = $3, \
-             idle_timeout_s = $4, max_age_s = $5 WHERE id = $1 AND ended_at IS NULL";
+             idle_timeout_s = $4, max_age_s = $5, sign_in_max_age_s = $6 WHERE id = $1 AND ended_at IS NULL";
         on_either!(self, |c| {
             sqlx::query(SQL)
                 .bind(session.id.0)
@@ -306,6 +310,7 @@ impl Tx {
                 .bind(session.expires_at.as_millis())
                 .bind(session.lifetimes.idle_timeout_s.map(i64::from))
                 .bind(session.lifetimes.max_age_s.map(i64::from))
+                .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
                 .execute(c)
                 .await
         })?;

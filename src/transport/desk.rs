@@ -8,6 +8,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{SessionId, TakeoverRequestId};
 use crate::domain::issuer::Proof;
 use crate::domain::secret::Bearer;
+use crate::domain::session::Outlook;
 use crate::service::{Core, Origin};
 
 /// An answer that is on its way.
@@ -23,6 +24,9 @@ pub trait Desk: Send + Sync {
 
     /// An access token was accepted.
     fn note_presented<'a>(&'a self, claims: &'a Claims) -> Answer<'a, ()>;
+
+    /// How long the session can be used yet; none where it has ended.
+    fn outlook(&self, session: SessionId) -> Answer<'_, Option<Outlook>>;
 
     /// The person is there.
     fn record_activity(&self, session: SessionId) -> Answer<'_, ()>;
@@ -48,6 +52,10 @@ impl Desk for Core {
 
     fn note_presented<'a>(&'a self, claims: &'a Claims) -> Answer<'a, ()> {
         Box::pin(Self::note_presented(self, claims))
+    }
+
+    fn outlook(&self, session: SessionId) -> Answer<'_, Option<Outlook>> {
+        Box::pin(Self::outlook(self, session))
     }
 
     fn record_activity(&self, session: SessionId) -> Answer<'_, ()> {

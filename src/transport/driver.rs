@@ -89,7 +89,7 @@ pub(super) async fn hold(
     while let Some(outputs) = next(&mut wire, &mut line).await {
         match write(&mut wire, outputs, patience).await {
             Next::On(intents) => {
-                let outputs = ask_all(intents, &line, state, origin).await;
+                let outputs = ask_all(intents, &mut line, state, origin).await;
                 if let Next::Gone = write(&mut wire, outputs, patience).await {
                     return;
                 }
@@ -211,15 +211,19 @@ pub(super) fn count_close(close: Close) {
 /// Asks the service; what it answers with an error is told to the client where the client asked.
 async fn ask_all(
     intents: Vec<Intent>,
-    line: &Line,
+    line: &mut Line,
     state: &SocketState,
     origin: &Origin,
 ) -> Vec<Output> {
     let mut outputs = Vec::new();
     for intent in intents {
         let told = matches!(intent, Intent::AnswerTakeover { .. });
-        let Err(error) = ask(intent, line, state, origin).await else {
-            continue;
+        let error = match ask(intent, line, state, origin).await {
+            Ok(answered) => {
+                outputs.extend(answered);
+                continue;
+            }
+            Err(error) => error,
         };
         if let Error::Internal(cause) = &error {
             tracing::error!(%cause, session.id = %line.session(), "a socket's request failed");
@@ -236,22 +240,29 @@ async fn ask_all(
 
 async fn ask(
     intent: Intent,
-    line: &Line,
+    line: &mut Line,
     state: &SocketState,
     origin: &Origin,
-) -> Result<(), Error> {
+) -> Result<Vec<Output>, Error> {
     match intent {
-        Intent::Presented(claims) => state.desk.note_presented(&claims).await,
-        Intent::Activity => state.desk.record_activity(line.session()).await,
+        Intent::Presented(claims) => {
+            state.desk.note_presented(&claims).await?;
+            return look_ahead(line, state).await;
+        }
+        Intent::LookAhead => return look_ahead(line, state).await,
+        Intent::Activity => state.desk.record_activity(line.session()).await?,
         Intent::AnswerTakeover { request_id, allow } => {
             let session = line.session();
             let desk = &state.desk;
             desk.answer_takeover(request_id, session, allow, origin)
-                .await
+                .await?;
         }
-        Intent::Acknowledged(_) => {
-            metrics::counter!(metric::ACKS).increment(1);
-            Ok(())
-        }
+        Intent::Acknowledged(_) => metrics::counter!(metric::ACKS).increment(1),
     }
+    Ok(Vec::new())
+}
+
+async fn look_ahead(line: &mut Line, state: &SocketState) -> Result<Vec<Output>, Error> {
+    let outlook = state.desk.outlook(line.session()).await?;
+    Ok(line.on_outlook(outlook))
 }

@@ -43,6 +43,8 @@ mod issuers;
 #[cfg(test)]
 mod key_retirement;
 #[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod oauth;

@@ -21,7 +21,7 @@ export const AT_LIMIT = [
 ];
 
 /** @type {Policy} the server's own where nothing is set */
-const FRESH = { max_sessions: 1, count_by: 'user', at_limit: 'evict_oldest', idle_timeout_s: DAY_S, max_age_s: 30 * DAY_S, remembered_idle_timeout_s: 30 * DAY_S, remembered_max_age_s: 365 * DAY_S };
+const FRESH = { max_sessions: 1, count_by: 'user', at_limit: 'evict_oldest', idle_timeout_s: DAY_S, max_age_s: 30 * DAY_S, remembered_idle_timeout_s: 30 * DAY_S, remembered_max_age_s: 365 * DAY_S, sign_in_max_age_s: null };
 
 /** @param {Policy} policy */
 export function seatsText({ max_sessions, count_by, at_limit }) {
@@ -41,14 +41,15 @@ function span(seconds) {
 
 /** @param {Policy} policy */
 export const lasting = (policy) =>
-  `Unused ${span(policy.idle_timeout_s)}, in all ${span(policy.max_age_s)}; remembered: unused ${span(policy.remembered_idle_timeout_s)}, in all ${span(policy.remembered_max_age_s)}.`;
+  `Unused ${span(policy.idle_timeout_s)}, in all ${span(policy.max_age_s)}; remembered: unused ${span(policy.remembered_idle_timeout_s)}, in all ${span(policy.remembered_max_age_s)}.${policy.sign_in_max_age_s === null ? '' : ` Signs in anew after ${span(policy.sign_in_max_age_s)}.`}`;
 
-/** @type {['idle_timeout_s' | 'max_age_s' | 'remembered_idle_timeout_s' | 'remembered_max_age_s', string][]} */
+/** @type {['idle_timeout_s' | 'max_age_s' | 'remembered_idle_timeout_s' | 'remembered_max_age_s' | 'sign_in_max_age_s', string][]} */
 const TIMES = [
   ['idle_timeout_s', 'Ends after unused hours'],
   ['max_age_s', 'Ends after hours in all'],
   ['remembered_idle_timeout_s', 'Remembered: unused hours'],
   ['remembered_max_age_s', 'Remembered: hours in all'],
+  ['sign_in_max_age_s', 'Signs in anew after hours'],
 ];
 
 /**

@@ -178,6 +178,10 @@ function listen() {
     tell('effect', `hears: “${title}”`, level === 'critical' ? 'bad' : level === 'warning' ? 'warn' : 'calm');
     toasts.say(title, body, level, 'notice');
   });
+  session.on('sessionexpiring', ({ cause }) => {
+    const what = cause === 'idle_timeout' ? 'You are signed out soon unless you go on.' : 'You will have to sign in again soon.';
+    toasts.say('Still there?', what, 'warning');
+  });
   session.on('error', ({ code, message }) => console.warn(`sessionwire: ${code}: ${message}`));
   addEventListener('hashchange', () => drawPage(false));
 }

@@ -56,6 +56,7 @@
  * @property {number | null} max_age_s
  * @property {number | null} remembered_idle_timeout_s
  * @property {number | null} remembered_max_age_s
+ * @property {number | null} sign_in_max_age_s
  */
 /**
  * @template T

@@ -59,6 +59,8 @@ export class Heard {
       case 'notice':
         this.#emitter.emit('notice', message.notice);
         return this.#ack(message.id);
+      case 'session.expiring':
+        return this.#emitter.emit('sessionexpiring', message.expiring);
       case 'error':
         return this.#emitter.emit('error', { code: message.code, message: message.message });
       case 'token.expiring':

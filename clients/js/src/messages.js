@@ -11,6 +11,7 @@ import { sorted } from './answers.js';
  *   | { type: 'session.revoked', id: number, sessionId: string, reason: string, message: string, replacedBy?: import('./types.js').DeviceLabel }
  *   | { type: 'session.takeover_requested', id: number, requestId: string, deviceName: string, platform: string, expiresAt: string }
  *   | { type: 'notice', id: number, notice: import('./types.js').Notice }
+ *   | { type: 'session.expiring', expiring: import('./types.js').Expiring }
  *   | { type: 'reconnect', afterMs: number }
  *   | { type: 'error', code: string, message: string }
  *   | { type: 'token.expiring' | 'token.refreshed' | 'pong' | 'unknown' }} Message
@@ -90,6 +91,8 @@ function read(it) {
       return { type: it.type, id: position(it.id), requestId: text(it.request_id), ...label(it), expiresAt: text(it.expires_at) };
     case 'notice':
       return { type: it.type, id: position(it.id), notice: notice(it) };
+    case 'session.expiring':
+      return { type: it.type, expiring: { expiresAt: text(it.expires_at), cause: text(it.cause) } };
     case 'reconnect':
       return { type: it.type, afterMs: duration(it.after_ms) };
     case 'error':

@@ -19,6 +19,7 @@ const SENTENCES = Object.freeze({
   device_revoked: 'This device was removed from your account.',
   policy_changed: 'You were signed out because the rules for your account changed.',
   identity_provider_logout: 'Your identity provider signed you out.',
+  insufficient_user_authentication: 'You signed in a long time ago. Please sign in again.',
   revoke_all: 'Everybody was signed out. Please sign in again.',
 });
 
@@ -26,7 +27,7 @@ const OTHERWISE = 'You are no longer signed in. Please sign in again.';
 
 /**
  * @param {string} reason One of the contract's reasons, or `token_invalid` where the server knows the
- *   tokens no longer.
+ *   tokens no longer, or `insufficient_user_authentication` where the person has to sign in anew.
  * @param {{ message?: string, replacedBy?: import('./types.js').DeviceLabel }} [told] What the server said besides.
  * @returns {import('./types.js').Ended}
  */

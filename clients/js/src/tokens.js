@@ -245,7 +245,7 @@ export class Tokens {
  */
 function endOf(error) {
   if (error.code === 'session_ended' && typeof error.details.reason === 'string') return error.details.reason;
-  return error.code === 'refresh_token_reused' ? error.code : 'token_invalid';
+  return ['refresh_token_reused', 'insufficient_user_authentication'].includes(error.code) ? error.code : 'token_invalid';
 }
 
 /** @param {unknown} cause */

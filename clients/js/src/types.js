@@ -66,6 +66,7 @@
  * @property {() => boolean} deny
  */
 /** @typedef {{ id: number, level: 'info' | 'warning' | 'critical', title: string, body: string, data?: unknown, at: string }} Notice */
+/** @typedef {{ expiresAt: string, cause: string }} Expiring `cause`: `idle_timeout`, `max_age` or `sign_in_max_age`. */
 /** @typedef {{ code: string, message: string }} Report */
 
 /**
@@ -75,6 +76,7 @@
  *   ended: Ended,
  *   takeoverrequest: TakeoverRequest,
  *   notice: Notice,
+ *   sessionexpiring: Expiring,
  *   error: Report,
  *   change: undefined,
  * }} Events

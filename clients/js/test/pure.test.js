@@ -106,6 +106,7 @@ const messages = [
   { type: 'error', code: 'c', message: 'm' },
   { type: 'pong' },
   { type: 'token.expiring', expires_at: 't' },
+  { type: 'session.expiring', expires_at: 't', cause: 'max_age' },
   { type: 'token.refreshed', as_of: 1, token_expires_at: 't' },
 ];
 

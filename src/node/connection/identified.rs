@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sessionwire_guard::Claims;
 
+use super::ahead::Ahead;
 use super::pace::Pace;
 use super::{Intent, Output, Timing};
 use crate::domain::access::InitiatingEntity;
@@ -66,6 +67,7 @@ pub(in crate::node) struct Identified {
     pub(super) timing: Timing,
     pub(super) expires_at: Timestamp,
     pub(super) warned: bool,
+    pub(super) ahead: Ahead,
     pub(super) heard_at: Duration,
     pinged_at: Duration,
     pub(super) active_at: Option<Duration>,
@@ -94,6 +96,7 @@ impl Identified {
             })),
             timing,
             warned: false,
+            ahead: Ahead::default(),
             heard_at: uptime,
             pinged_at: uptime,
             active_at: None,
@@ -178,6 +181,7 @@ impl Identified {
                 for (frame, ticket) in held {
                     send_shared(frame, ticket, outputs);
                 }
+                self.ahead.asked(now);
                 outputs.push(Output::Call(Intent::Presented(presented)));
                 Some(outcome)
             }
@@ -277,6 +281,7 @@ impl Identified {
             let expires_at = self.expires_at;
             outputs.push(Output::send(ServerMessage::TokenExpiring { expires_at }));
         }
+        self.ahead.on_tick(now, outputs);
     }
 
     /// When the next ping is due, and the answer to the last one overdue.
@@ -295,8 +300,9 @@ impl Identified {
         } else {
             self.expires_at.minus(EXPIRY_WARNING)
         };
+        let ahead = self.ahead.due().filter(|_| self.is_live());
         Due {
-            wall: Some(wall),
+            wall: Some(ahead.map_or(wall, |at| at.min(wall))),
             uptime,
         }
     }

@@ -5,6 +5,7 @@
 //! from then on, first waiting for the present state and then live. It may not know transports,
 //! sockets or tasks.
 
+mod ahead;
 mod identified;
 mod pace;
 mod said;
@@ -44,6 +45,8 @@ pub enum Output {
 pub enum Intent {
     /// An access token was accepted.
     Presented(Box<Claims>),
+    /// How long the session can be used yet.
+    LookAhead,
     /// The person is there.
     Activity,
     /// The person answered; a failure is told to the client.

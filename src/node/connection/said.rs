@@ -94,6 +94,7 @@ impl Identified {
                 self.expires_at = Timestamp::from_seconds(claims.exp);
                 self.kid.clone_from(&claims.kid);
                 self.warned = false;
+                self.ahead.asked(now);
                 outputs.push(Output::send(ServerMessage::TokenRefreshed {
                     as_of: claims.as_of,
                     token_expires_at: self.expires_at,

@@ -253,6 +253,7 @@ fn kept_session(world: &World, seq: Seq) -> Session {
         expires_at: now,
         remembered: false,
         lifetimes: Lifetimes {
+            sign_in_max_age_s: None,
             idle_timeout_s: None,
             max_age_s: None,
         },

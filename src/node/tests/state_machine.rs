@@ -70,6 +70,8 @@ impl Machine {
     fn live() -> Self {
         let mut machine = Self::arriving();
         assert_eq!(machine.has(5, &[]).unwrap()[0], "welcome");
+        let now = machine.clock.now();
+        machine.state.on_outlook(None, now, &mut Vec::new());
         machine
     }
 
@@ -337,6 +339,8 @@ fn it_looks_at_the_time_when_something_is_due() {
     };
     assert_eq!(due(&machine), (300, 10));
     machine.has(5, &[]);
+    assert_eq!(due(&machine), (60, 60), "nobody has said yet how long");
+    machine.state.on_outlook(None, start.0, &mut Vec::new());
     assert_eq!(due(&machine), (240, 60));
     machine.after(60);
     assert_eq!(due(&machine), (240, 120));

@@ -45,6 +45,10 @@ struct PolicyBody {
     /// The age of a remembered session, in seconds.
     #[schema(minimum = 1, maximum = 315_360_000)]
     remembered_max_age_s: Option<u32>,
+    /// How long ago the person may have signed in, in seconds. After that tokens are refused with
+    /// `insufficient_user_authentication`, until they sign in again.
+    #[schema(minimum = 1, maximum = 315_360_000)]
+    sign_in_max_age_s: Option<u32>,
 }
 
 impl Default for PolicyBody {
@@ -63,6 +67,7 @@ impl From<Policy> for PolicyBody {
             max_age_s: policy.max_age_s,
             remembered_idle_timeout_s: policy.remembered_idle_timeout_s,
             remembered_max_age_s: policy.remembered_max_age_s,
+            sign_in_max_age_s: policy.sign_in_max_age_s,
         }
     }
 }
@@ -85,6 +90,7 @@ impl PolicyBody {
                 self.remembered_max_age_s,
                 SECONDS_MAX,
             )?,
+            sign_in_max_age_s: within("sign_in_max_age_s", self.sign_in_max_age_s, SECONDS_MAX)?,
         })
     }
 }
@@ -335,6 +341,7 @@ mod tests {
             json!({ "max_sessions": 1.5 }),
             json!({ "idle_timeout_s": 0 }),
             json!({ "remembered_max_age_s": 315_360_001 }),
+            json!({ "sign_in_max_age_s": 0 }),
             json!({ "count_by": "device" }),
             json!({ "at_limit": null }),
             json!({ "scope": "default" }),

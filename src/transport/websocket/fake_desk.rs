@@ -8,6 +8,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{SessionId, TakeoverRequestId};
 use crate::domain::issuer::Proof;
 use crate::domain::secret::Bearer;
+use crate::domain::session::Outlook;
 use crate::service::Origin;
 use crate::transport::desk::{Answer, Desk};
 
@@ -38,6 +39,10 @@ impl Desk for FakeDesk {
 
     fn note_presented<'a>(&'a self, _: &'a Claims) -> Answer<'a, ()> {
         self.note("presented", Ok(()))
+    }
+
+    fn outlook(&self, _: SessionId) -> Answer<'_, Option<Outlook>> {
+        Box::pin(ready(Ok(None)))
     }
 
     fn record_activity(&self, _: SessionId) -> Answer<'_, ()> {

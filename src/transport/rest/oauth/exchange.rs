@@ -142,6 +142,7 @@ fn refused(error: Error) -> Refusal {
         Error::TokenInvalid
         | Error::TokenExpired
         | Error::SessionEnded(_)
+        | Error::SignInTooOld
         | Error::Forbidden(_)
         | Error::UserSuspended => Refusal::of("invalid_request", &error),
         Error::SessionLimitReached { .. } => Refusal::no_seat(&error),

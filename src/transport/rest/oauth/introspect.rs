@@ -82,12 +82,13 @@ async fn introspect(
             rest.core.note_presented(&claims).await?;
             Some(Said::OfSession(claims))
         }
-        // The last four are of tokens of other issuers that stand for nobody here.
+        // The last five are of tokens of other issuers that stand for nobody here.
         Ok((_, Verdict::Ended(..) | Verdict::Stale(_)))
         | Err(
             Error::TokenInvalid
             | Error::TokenExpired
             | Error::SessionEnded(_)
+            | Error::SignInTooOld
             | Error::UserSuspended
             | Error::Forbidden(_)
             | Error::SessionLimitReached { .. },

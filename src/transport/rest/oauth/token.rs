@@ -135,9 +135,10 @@ async fn refresh(rest: &RestState, origin: &Origin, grant: Asked) -> Result<Gran
         .ok_or_else(|| Refusal::request("`refresh_token` is missing"))?;
     let refreshed = rest.core.refresh(&Bearer::new(token), origin).await;
     refreshed.map(Granted::from).map_err(|error| match error {
-        Error::RefreshTokenInvalid | Error::RefreshTokenReused | Error::SessionEnded(_) => {
-            Refusal::of("invalid_grant", &error)
-        }
+        Error::RefreshTokenInvalid
+        | Error::RefreshTokenReused
+        | Error::SessionEnded(_)
+        | Error::SignInTooOld => Refusal::of("invalid_grant", &error),
         other => other.into(),
     })
 }
