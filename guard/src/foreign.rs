@@ -115,6 +115,11 @@ impl ForeignKeys {
         })
     }
 
+    /// How many published keys there are.
+    pub fn published(&self) -> usize {
+        self.published.len()
+    }
+
     /// Whether nothing can be opened with them.
     pub fn is_empty(&self) -> bool {
         self.published.is_empty() && self.secret.is_none()

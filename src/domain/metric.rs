@@ -24,5 +24,11 @@ pub const SINK_WRITTEN: &str = "sessionwire_sink_written_total";
 pub const SINK_FAILURES: &str = "sessionwire_sink_failures_total";
 /// How often a sink found that its target had lost what it had.
 pub const SINK_REFILLS: &str = "sessionwire_sink_refills_total";
+/// Published keys of an issuer that are at hand.
+pub const ISSUER_KEYS: &str = "sessionwire_issuer_keys";
+/// When they were last fetched, in seconds since the Unix epoch.
+pub const ISSUER_FETCHED_AT: &str = "sessionwire_issuer_fetched_timestamp_seconds";
+/// Fetches of them, by outcome.
+pub const ISSUER_FETCHES: &str = "sessionwire_issuer_fetches_total";
 /// What a sink is at: 1 for its state, 0 for all others.
 pub const SINK_STATE: &str = "sessionwire_sink_state";

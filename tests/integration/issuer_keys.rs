@@ -24,7 +24,11 @@ fn unsigned(header: &Value, claims: &Value, signature: &str) -> String {
 }
 
 /// What somebody makes who knows everything that is published.
-fn forgeries(provider: &Provider, evil: &Provider, claims: &Value) -> Vec<(String, String)> {
+pub(crate) fn forgeries(
+    provider: &Provider,
+    evil: &Provider,
+    claims: &Value,
+) -> Vec<(String, String)> {
     let good = &provider.key.header;
     let jwk = evil.key.jwk();
     let mut found = Vec::new();
@@ -80,7 +84,7 @@ fn forgeries(provider: &Provider, evil: &Provider, claims: &Value) -> Vec<(Strin
 }
 
 /// What the issuer itself signed, and is not for us.
-fn misfits(key: &IssuerKey, claims: &Value) -> Vec<(String, String)> {
+pub(crate) fn misfits(key: &IssuerKey, claims: &Value) -> Vec<(String, String)> {
     let with = |name: &str, value: Value| {
         let mut claims = claims.clone();
         claims[name] = value;

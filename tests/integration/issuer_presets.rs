@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sessionwire::config::Config;
 
+use crate::issuer_keys::forgeries;
 use crate::support::{IssuerKey, Provider, Server};
 
 /// A provider, by what its preset makes of a token of its shape.
@@ -150,6 +151,12 @@ async fn try_shape(key: IssuerKey, shape: impl Fn(i64) -> Shape) {
         let refused = server.exchange(&provider.key.sign(&other), "phone").await;
         assert_eq!(refused.code(), "token_invalid", "{preset}: {claim}");
     }
+    let evil = Provider::start(IssuerKey::rsa("k1")).await;
+    for (what, token) in forgeries(&provider, &evil, &claims) {
+        let refused = server.exchange(&token, "phone").await;
+        assert_eq!(refused.code(), "token_invalid", "{preset}: {what}");
+    }
+    assert_eq!(evil.asked(), 0, "{preset}");
     let token = provider.key.sign(&claims);
     let answer = server.exchange(&token, "phone").await;
     assert_eq!(answer.status, 200, "{preset}: {}", answer.body);

@@ -33,6 +33,8 @@ mod interleavings;
 #[cfg(test)]
 mod issuer_attach;
 #[cfg(test)]
+mod issuer_doors;
+#[cfg(test)]
 mod issuer_ends;
 #[cfg(test)]
 mod issuer_keys;

@@ -15,6 +15,7 @@ use super::IssuerSpec;
 use super::fetch::{Fetcher, Published};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
+use crate::domain::metric;
 use crate::domain::secret::SharedSecret;
 
 /// Between two fetches that somebody asks for: tokens of invented keys must not become requests.
@@ -173,18 +174,42 @@ impl Keys {
         });
         let came = outcome.is_ok();
         match outcome {
-            Ok(keys) => {
-                *self.known.write() = Known {
-                    keys: Some(keys),
-                    whole: true,
-                };
-            }
+            Ok(keys) => self.take(keys),
             Err(error) => {
                 self.known.write().whole = false;
+                self.count("failure");
                 tracing::warn!(issuer = %self.name, %error, "an issuer's keys could not be fetched");
             }
         }
         self.outcomes.send_modify(|count| *count += 1);
         came
+    }
+
+    fn take(&self, keys: ForeignKeys) {
+        let published = keys.published();
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        let (count, now) = (
+            published as f64,
+            self.clock.now().as_millis() as f64 / 1000.0,
+        );
+        metrics::gauge!(metric::ISSUER_KEYS, "issuer" => self.name.clone()).set(count);
+        metrics::gauge!(metric::ISSUER_FETCHED_AT, "issuer" => self.name.clone()).set(now);
+        self.count("success");
+        let mut known = self.known.write();
+        let was_whole = known.whole;
+        *known = Known {
+            keys: Some(keys),
+            whole: true,
+        };
+        drop(known);
+        if !was_whole {
+            tracing::info!(issuer = %self.name, keys = published, "an issuer's keys are at hand");
+        }
+    }
+
+    fn count(&self, outcome: &'static str) {
+        let issuer = self.name.clone();
+        metrics::counter!(metric::ISSUER_FETCHES, "issuer" => issuer, "outcome" => outcome)
+            .increment(1);
     }
 }
