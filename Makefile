@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest javascript guards examples socketio oauth provider browser unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest javascript guards examples socketio oauth provider browser postgres unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -93,12 +93,19 @@ pictures: program ## Make the pictures of the documentation from the running dem
 	npm ci --prefix tests/browser --no-audit --no-fund
 	SERVER_PROGRAM="$(PROGRAM)" npm run pictures --prefix tests/browser
 
+# What neither stores nor reads anything is left out.
+.PHONY: postgres
+postgres: ## Run the tests that store anything on PostgreSQL
+	TEST_DATABASE=postgres INSTA_UPDATE=no INSTA_FORCE_PASS=0 tests/setup/postgres.sh \
+		cargo nextest run --locked --package sessionwire --test integration \
+		-E 'not test(/^(architecture|openapi|issuer_presets)::/)'
+
 .PHONY: unit
-unit: ## Run all other tests
+unit: ## Run all other tests, on SQLite
 	mkdir -p "$(dir $(SNAPSHOTS))"
 	rm -f "$(SNAPSHOTS)"
 	INSTA_UPDATE=no INSTA_FORCE_PASS=0 INSTA_SNAPSHOT_REFERENCES_FILE="$(SNAPSHOTS)" \
-		cargo nextest run --locked --workspace
+		tests/setup/postgres.sh cargo nextest run --locked --workspace
 	tests/setup/snapshots.sh "$(SNAPSHOTS)"
 
 .PHONY: fuzz

@@ -29,6 +29,7 @@ use crate::config::{self, Config, Database};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::secret::DatabaseUrl;
 use crate::node::issuer::{IssuerSpec, Issuers};
 use crate::node::sink::{SinkSpec, Sinks};
 use crate::node::{Node, NodeParts};
@@ -135,8 +136,7 @@ impl App {
     /// Opens the database and puts everything together. `bound`: where it will listen.
     pub async fn build(config: &Config, world: World, bound: SocketAddr) -> Result<Self, AppError> {
         prepare_data_dir(&config.data_dir)?;
-        let Database::Sqlite(path) = config.database();
-        let store = open_store(&path).await?;
+        let store = open_store(config).await?;
         let vault = Vault::open(&config.data_dir.join(KEY_FILE), world.entropy.as_ref())?;
         let company = cluster::company(config, &store, &vault, &world).await?;
         let issuer = config.issuer_at(bound).as_str().to_owned();
@@ -325,8 +325,23 @@ pub async fn serve_metrics(listener: TcpListener, metrics: Metrics) {
     }
 }
 
-/// Opens the database, with a file that only its owner can read.
-pub async fn open_store(path: &Path) -> Result<Store, AppError> {
+/// Opens the database; a file is one that only its owner can read.
+pub async fn open_store(config: &Config) -> Result<Store, AppError> {
+    let options = match config.database() {
+        Database::Sqlite(path) => {
+            prepare_file(&path)?;
+            let readers = READERS;
+            StoreOptions::Sqlite { path, readers }
+        }
+        Database::Postgres(url) => StoreOptions::Postgres {
+            url: DatabaseUrl::new(url.expose().to_owned()),
+            connections: config.database_connections,
+        },
+    };
+    Ok(Store::open(&options).await?)
+}
+
+fn prepare_file(path: &Path) -> Result<(), AppError> {
     if let Some(parent) = path.parent() {
         prepare_data_dir(parent)?;
     }
@@ -340,11 +355,7 @@ pub async fn open_store(path: &Path) -> Result<Store, AppError> {
         .mode(0o600)
         .open(path)
         .map_err(unusable)?;
-    Ok(Store::open(&StoreOptions {
-        sqlite: path.to_owned(),
-        readers: READERS,
-    })
-    .await?)
+    Ok(())
 }
 
 fn prepare_data_dir(path: &Path) -> Result<(), AppError> {

@@ -56,9 +56,11 @@ fn scope(text: &str) -> Result<Scope, String> {
 
 pub(super) async fn migrate(file: Option<&Path>) -> Result<(), CommandError> {
     let config = Config::load(file)?;
-    let Database::Sqlite(path) = config.database();
-    open_store(&path).await?.close().await;
-    print(&format!("{} is up to date", path.display()))
+    open_store(&config).await?.close().await;
+    print(&match config.database() {
+        Database::Sqlite(path) => format!("{} is up to date", path.display()),
+        Database::Postgres(url) => format!("{url} is up to date"),
+    })
 }
 
 pub(super) fn check_config(file: Option<&Path>) -> Result<(), CommandError> {

@@ -7,6 +7,7 @@
 //! values they need.
 
 mod bus;
+mod database;
 mod error;
 mod given;
 mod issuers;
@@ -22,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub use bus::{Bus, BusSubject};
+pub use database::{Database, PostgresUrl};
 pub use error::{ConfigError, Problem};
 pub use issuers::{ForeignIssuer, GroupsFrom, IssuerSettings, Strangers, Usage};
 pub use setting::{Kind, Setting, Unit};
@@ -30,7 +32,7 @@ pub use sinks::{
     SinkBasics, SinkName, SinkStart, SinkTarget, SinkUrl, VariableName, WebhookSink,
 };
 pub use table::{Config, SETTINGS};
-pub use types::{Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
+pub use types::{Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 
 /// What the name of an environment variable begins with to be a setting.
 pub const ENVIRONMENT_PREFIX: &str = "SESSIONWIRE_";

@@ -8,10 +8,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::bus::{Bus, BusSubject};
+use super::database::Database;
 use super::issuers::ForeignIssuer;
 use super::setting::{Kind, Unit, bytes, connections, seconds, settings, times};
 use super::sinks::Sink;
-use super::types::{Database, Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
+use super::types::{Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 
 settings! {
     /// The server's configuration; every field was checked against the table.
@@ -22,7 +23,10 @@ settings! {
     /// Where the metrics are read; nowhere unless set.
     "metrics_listen" => metrics_listen: Option<SocketAddr> = None, ADDRESS;
     /// Where state and log are kept; unless set, `sessionwire.db` in the data directory.
-    "database" => database: Option<Database> = None, Kind::Form("sqlite://PATH");
+    "database" => database: Option<Database> = None, Kind::Form("sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE");
+    /// Connections to PostgreSQL at most, one half to write and one to read.
+    "database_connections" => database_connections: u32 = 20,
+        Kind::Number { min: 4, max: 1000, unit: Unit::Connections };
     /// What carries events between nodes.
     "bus" => bus: Bus = Bus::Memory, Kind::Form(Bus::FORM);
     /// Who may have signed the certificate of the bus; unless set, whom the system believes.

@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use http::Uri;
 use tracing_subscriber::EnvFilter;
@@ -12,13 +11,6 @@ use tracing_subscriber::EnvFilter;
 use super::given::Given;
 use super::setting::Kind;
 use super::value::{Refusal, Value, joined, parsed};
-
-/// Where the state and the log are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// In this file.
-    Sqlite(PathBuf),
-}
 
 /// The value of a token's `iss`: an http or https address without query or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,36 +89,6 @@ choice! {
         Text = "text",
         /// For machines: one JSON object a line.
         Json = "json",
-    }
-}
-
-impl Value for Database {
-    fn read(given: &Given, _: &Kind) -> Result<Self, Refusal> {
-        let text = given.text().ok_or(Refusal::Kind)?;
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Err(Refusal::Because(
-                "this version keeps its data in SQLite only; use sqlite://PATH",
-            ));
-        }
-        let path = text.strip_prefix("sqlite://").ok_or(Refusal::Kind)?;
-        if path.is_empty() || path.ends_with('/') || path.contains(['?', '#', '\0']) {
-            return Err(Refusal::Because(
-                "after sqlite:// comes the path of a file, nothing else",
-            ));
-        }
-        Ok(Self::Sqlite(path.into()))
-    }
-
-    fn show(&self, _: &Kind) -> String {
-        self.to_string()
-    }
-}
-
-impl fmt::Display for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-        }
     }
 }
 
@@ -247,39 +209,6 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         from_file(text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_database_is_a_file() {
-        let config = from_file("database = 'sqlite:///var/sw.db'").unwrap();
-        assert_eq!(config.database(), Database::Sqlite("/var/sw.db".into()));
-        for wrong in [
-            "sqlite://",
-            "sqlite://a/",
-            "sqlite://a?mode=ro",
-            "mysql://x",
-            "sw.db",
-        ] {
-            assert!(
-                from_file(&format!("database = '{wrong}'")).is_err(),
-                "{wrong}"
-            );
-        }
-    }
-
-    #[test]
-    fn another_database_is_refused_and_its_password_not_shown() {
-        let text = "database = 'postgres://app:hunter2@db/sw'";
-        let told = refusal(text);
-        assert!(
-            told.contains("SQLite only") && told.contains("postgres://app:***@db"),
-            "{told}"
-        );
-        let debugged = format!("{:?}", from_file(text).unwrap_err());
-        assert!(
-            !told.contains("hunter2") && !debugged.contains("hunter2"),
-            "{debugged}"
-        );
     }
 
     #[test]

@@ -177,6 +177,12 @@ pub enum Error {
     /// See [`ErrorCode::CannotDecide`].
     #[error("this server can't tell at the moment; try again or ask another node")]
     CannotDecide,
+    /// The same, to those who asked why.
+    #[error("this node is not ready: {0}")]
+    NotReady(&'static str),
+    /// The same, because of something that this server needs; the cause is for the log only.
+    #[error("this server can't tell at the moment; try again or ask another node")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
@@ -188,6 +194,11 @@ impl Error {
     /// A fault of the server.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
+    }
+
+    /// Something that this server needs is not there at the moment.
+    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into())
     }
 
     /// The stable code.
@@ -215,7 +226,9 @@ impl Error {
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Internal(_) => ErrorCode::Internal,
-            Self::CannotDecide => ErrorCode::CannotDecide,
+            Self::CannotDecide | Self::NotReady(_) | Self::Unavailable(_) => {
+                ErrorCode::CannotDecide
+            }
         }
     }
 }

@@ -52,6 +52,22 @@ impl SharedSecret {
     }
 }
 
+/// The address of a database, which may hold the password of the account there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// Wraps it.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// For the driver and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
 macro_rules! redacted {
     ($($name:ident),*) => {
         $(impl std::fmt::Debug for $name {
@@ -61,4 +77,4 @@ macro_rules! redacted {
         })*
     };
 }
-redacted!(Password, Bearer, BearerHash, SharedSecret);
+redacted!(Password, Bearer, BearerHash, SharedSecret, DatabaseUrl);

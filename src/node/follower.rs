@@ -134,6 +134,7 @@ impl Follower {
         }
         self.gate.renew(began);
         if std::mem::take(&mut self.health.failing) {
+            self.gate.set_trouble(None);
             tracing::info!("the log can be followed again");
         }
         self.upkeep(began).await
@@ -245,6 +246,10 @@ impl Follower {
     /// Logs a failure, the first of several.
     fn note(&mut self, failure: Option<Error>) {
         let Some(error) = failure else { return };
+        self.gate.set_trouble(Some(match error {
+            Error::Unavailable(_) => "the database can't be reached, or does not answer in time",
+            _ => "the log can't be followed; the error is in this server's own log",
+        }));
         if !std::mem::replace(&mut self.health.failing, true) {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, "the log can't be followed; trying again");

@@ -39,6 +39,8 @@ pub(super) struct Gate {
     suspicion: AtomicBool,
     /// How often the keys were read.
     keys_read: watch::Sender<u64>,
+    /// Why the log can't be followed at the moment.
+    trouble: RwLock<Option<&'static str>>,
     /// How often the lease was renewed.
     renewals: watch::Sender<u64>,
     /// Somebody was turned away for want of a lease.
@@ -58,6 +60,7 @@ impl Gate {
             ready_until: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             keys_read: watch::Sender::new(0),
+            trouble: RwLock::new(None),
             renewals: watch::Sender::new(0),
             wanted: Notify::new(),
         }
@@ -71,6 +74,17 @@ impl Gate {
             self.wanted.notify_one();
         }
         ready
+    }
+
+    /// Why this node can't decide, for people.
+    pub(super) fn trouble(&self) -> &'static str {
+        let trouble = *self.trouble.read();
+        trouble.unwrap_or("the log has not been read for too long; it is read at once")
+    }
+
+    /// The log can't be followed, or can again.
+    pub(super) fn set_trouble(&self, trouble: Option<&'static str>) {
+        *self.trouble.write() = trouble;
     }
 
     /// Returns when somebody was turned away for want of a lease.

@@ -293,6 +293,14 @@ impl Node {
         self.inner.gate.is_ready() && self.inner.peers.is_mine()
     }
 
+    /// Why this node does not decide, for people; none where it does.
+    pub fn trouble(&self) -> Option<&'static str> {
+        if self.inner.limits.is_draining() {
+            return Some("it is making way, and will stop");
+        }
+        (!self.inner.gate.is_ready()).then(|| self.inner.gate.trouble())
+    }
+
     /// Returns once this node can decide.
     pub async fn until_ready(&self) {
         self.inner.gate.until_ready().await;

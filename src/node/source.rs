@@ -1,8 +1,12 @@
 //! What a node reads from: the log and the present state. A trait, so that the follower and the hub
 //! can be tested on a log in memory.
 
+use std::future::Future;
+use std::time::Duration;
+
 use futures::future::BoxFuture;
 use sessionwire_guard::{KeySet, VerificationKey};
+use tokio::time::timeout;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
@@ -34,25 +38,50 @@ pub trait Source: Send + Sync {
     fn fill_keys(&self, now: Timestamp, set: KeySet) -> Read<'_, KeySet>;
 }
 
+/// How long a read of the follower may take. A connection that the network swallowed says nothing; the node
+/// has to come back by another one.
+const READ: Duration = Duration::from_secs(5);
+/// How long reading the rights of many users may take.
+const READ_MANY: Duration = Duration::from_secs(30);
+
+fn within<'a, T: Send>(
+    time: Duration,
+    read: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> Read<'a, T> {
+    let late = || Error::unavailable("the database does not answer in time");
+    Box::pin(async move { timeout(time, read).await.unwrap_or_else(|_| Err(late())) })
+}
+
 impl Source for Store {
     fn head(&self) -> Read<'_, Seq> {
-        Box::pin(async move { Ok(self.read().await?.find_head().await?) })
+        within(
+            READ,
+            async move { Ok(self.read().await?.find_head().await?) },
+        )
     }
 
     fn position_before(&self, at: Timestamp) -> Read<'_, Seq> {
-        Box::pin(async move { Ok(self.read().await?.find_position_before(at).await?) })
+        within(READ, async move {
+            Ok(self.read().await?.find_position_before(at).await?)
+        })
     }
 
     fn entries_after(&self, after: Seq, limit: u32) -> Read<'_, Vec<LogEntry>> {
-        Box::pin(async move { Ok(self.read().await?.list_entries(after, limit).await?) })
+        within(READ, async move {
+            Ok(self.read().await?.list_entries(after, limit).await?)
+        })
     }
 
     fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>> {
-        Box::pin(async move { Ok(self.read().await?.list_standings(users).await?) })
+        within(READ_MANY, async move {
+            Ok(self.read().await?.list_standings(users).await?)
+        })
     }
 
     fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>> {
-        Box::pin(async move { Ok(self.read().await?.find_session(id).await?) })
+        within(READ, async move {
+            Ok(self.read().await?.find_session(id).await?)
+        })
     }
 
     fn retired_keys(&self) -> Read<'_, Vec<String>> {
@@ -60,7 +89,7 @@ impl Source for Store {
     }
 
     fn fill_keys(&self, now: Timestamp, mut set: KeySet) -> Read<'_, KeySet> {
-        Box::pin(async move {
+        within(READ, async move {
             for row in self.read().await?.list_signing_keys(now).await? {
                 let key = VerificationKey::from_jwk(row.algorithm, &row.public_jwk)
                     .map_err(Error::internal)?;

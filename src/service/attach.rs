@@ -20,6 +20,7 @@ impl Core {
     pub async fn attach(&self, proof: Proof, origin: &Origin) -> Result<Claims> {
         let foreign = proof.session.clone();
         let mut tx = self.begin().await?;
+        tx.lock_foreign(&foreign).await?;
         self.check_foreign(&mut tx, Some(&foreign)).await?;
         let (user, cause) = self.recognise(&mut tx, &proof, origin).await?;
         let now = self.clock.now();
@@ -72,7 +73,7 @@ impl Core {
 
     /// The person uses the session.
     async fn use_again(&self, tx: &mut Tx, id: SessionId) -> Result<()> {
-        if let Some(session) = tx.find_session(id).await? {
+        if let Some((session, _)) = tx.lock_session(id).await? {
             self.use_session(tx, session, self.clock.now()).await?;
         }
         Ok(())

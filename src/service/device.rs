@@ -49,7 +49,7 @@ impl Core {
                 device_id: device,
             },
         );
-        for session in tx.list_unended_sessions(user).await? {
+        for session in tx.lock_unended_sessions(user).await? {
             if session.device.id == device {
                 self.end(&mut tx, &session, Reason::DeviceRevoked, &call.cause, None)
                     .await?;

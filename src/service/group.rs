@@ -1,11 +1,12 @@
 //! Groups: names, permissions, priorities.
 
 use super::{Call, Core, Done, GroupView, Page, Result, Slice, UserView};
+use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::group::{Group, check_group_name};
 use crate::domain::id::GroupId;
-use crate::domain::permission::{self, Difference, check_permissions};
+use crate::domain::permission::{Difference, check_permissions};
 use crate::domain::policy::PolicyScope;
 use crate::storage::Tx;
 
@@ -88,25 +89,33 @@ impl Core {
             permissions,
         };
         let mut tx = self.begin().await?;
-        tx.insert_group(&group, now).await?;
+        self.add_group(&mut tx, call, &group, now).await?;
+        let view = GroupView {
+            group,
+            member_count: 0,
+        };
+        self.conclude(call, tx, view).await
+    }
+
+    /// Adds a group. Its name may be taken.
+    pub(super) async fn add_group(
+        &self,
+        tx: &mut Tx,
+        call: &Call,
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<()> {
+        tx.insert_group(group, now).await?;
         tx.record(
             &call.cause,
             Event::GroupCreated {
-                group_id: id,
+                group_id: group.id,
                 name: group.name.clone(),
                 permissions: group.permissions.iter().cloned().collect(),
                 priority: group.priority,
             },
         );
-        self.conclude(
-            call,
-            tx,
-            GroupView {
-                group,
-                member_count: 0,
-            },
-        )
-        .await
+        Ok(())
     }
 
     /// Changes a group.
@@ -117,6 +126,7 @@ impl Core {
         patch: GroupPatch,
     ) -> Result<Done<GroupView>> {
         let mut tx = self.begin().await?;
+        tx.lock_rules().await?;
         let mut group = tx.find_group(id).await?.ok_or(Error::NotFound("group"))?;
         let (old_name, old_priority) = (group.name.clone(), group.priority);
         if let Some(name) = patch.name {
@@ -165,6 +175,7 @@ impl Core {
     /// Removes a group; its members lose what only it gave.
     pub async fn delete_group(&self, call: &Call, id: GroupId) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
+        tx.lock_rules().await?;
         let group = tx.find_group(id).await?.ok_or(Error::NotFound("group"))?;
         let users = self.concerned_by_group(&mut tx, id).await?;
         tx.remove_policy(PolicyScope::Group(id)).await?;
@@ -178,27 +189,6 @@ impl Core {
         );
         self.enforce(&mut tx, &users, &call.cause).await?;
         self.conclude(call, tx, ()).await
-    }
-
-    /// The group of the administrators, made where it is missing.
-    pub(super) async fn ensure_administrators(&self, call: &Call) -> Result<()> {
-        if self
-            .read()
-            .await?
-            .find_group_by_name(ADMINISTRATORS)
-            .await?
-            .is_some()
-        {
-            return Ok(());
-        }
-        let permissions = vec![permission::ADMIN.to_owned()];
-        let new = NewGroup {
-            name: ADMINISTRATORS.into(),
-            permissions,
-            priority: 0,
-        };
-        self.create_group(call, new).await?;
-        Ok(())
     }
 }
 

@@ -64,7 +64,8 @@ impl Core {
         if fresh {
             return Ok(Idempotent::Fresh(ticket));
         }
-        let first = first.ok_or_else(|| Error::internal("an idempotency key vanished"))?;
+        // It was given back between the two statements: the next attempt is the first.
+        let first = first.ok_or(Error::IdempotencyInProgress)?;
         if first.body_hash != body_hash {
             return Err(Error::IdempotencyKeyReused);
         }

@@ -44,6 +44,7 @@ impl Core {
         let device = device.unwrap_or_else(|| device_of(&proof));
         device.check()?;
         let mut tx = self.begin().await?;
+        tx.lock_foreign(&proof.session).await?;
         let (user, cause) = self.recognise(&mut tx, &proof, origin).await?;
         let mut newcomer = newcomer(device, remember_me, origin);
         newcomer.foreign = Some(proof.session);
@@ -53,7 +54,8 @@ impl Core {
         self.answer(tx, user, newcomer, entry, &cause).await
     }
 
-    /// Whom a proof is about, as the issuer has it: known from now on, and in the groups that it says.
+    /// Whom a proof is about, as the issuer has it: known from now on, and in the groups that it says. The
+    /// caller holds the sign-in.
     pub(super) async fn recognise(
         &self,
         tx: &mut Tx,
@@ -214,6 +216,8 @@ impl Core {
         identity: Identity,
     ) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
+        tx.lock_sign_ins(&identity.issuer, Some(&identity), None)
+            .await?;
         tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
         match tx.find_identity(&identity).await? {
             Some(row) if row.user_id == user => {}
@@ -239,11 +243,13 @@ impl Core {
         identity: Identity,
     ) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
+        tx.lock_sign_ins(&identity.issuer, Some(&identity), None)
+            .await?;
         tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
         let known = tx.find_identity(&identity).await?;
         if known.is_some_and(|row| row.user_id == user) {
             for id in tx.list_sessions_of_identity(&identity).await? {
-                if let Some(session) = tx.find_session(id).await? {
+                if let Some((session, _)) = tx.lock_session(id).await? {
                     let reason = Reason::RevokedByAdmin;
                     self.end(&mut tx, &session, reason, &call.cause, None)
                         .await?;

@@ -36,21 +36,26 @@ impl Core {
     /// Makes a signing key where there is none of the configured algorithm, and loads them.
     pub(super) async fn prepare_signing_keys(&self) -> Result<()> {
         let now = self.clock.now();
-        let mut tx = self.begin().await?;
-        let present = tx.list_signing_keys(now).await?;
-        let fits = present
-            .first()
-            .is_some_and(|key| key.algorithm == self.settings.algorithm);
-        if !fits {
+        let fits = |present: &[SigningKeyRow]| {
+            let newest = present.first();
+            newest.is_some_and(|key| key.algorithm == self.settings.algorithm)
+        };
+        let present = self.read().await?.list_signing_keys(now).await?;
+        if !fits(&present) {
             let signs_from = if present.is_empty() {
                 now
             } else {
                 now.plus(LISTED_BEFORE_SIGNING)
             };
             let row = self.make_signing_key(now, signs_from).await?;
-            bring_into_use(&mut tx, &Call::system(), &row).await?;
+            let mut tx = self.begin().await?;
+            tx.lock_signing_keys().await?;
+            // Another node may have made one since.
+            if !fits(&tx.list_signing_keys(now).await?) {
+                bring_into_use(&mut tx, &Call::system(), &row).await?;
+            }
+            self.commit(tx).await?;
         }
-        self.commit(tx).await?;
         self.load_signing_keys().await
     }
 
@@ -65,6 +70,7 @@ impl Core {
                 .make_signing_key(now, now.plus(LISTED_BEFORE_SIGNING))
                 .await?;
             let mut tx = self.begin().await?;
+            tx.lock_signing_keys().await?;
             // Somebody may have rotated since.
             if self.is_rotation_due(&tx.list_signing_keys(now).await?, now) {
                 bring_into_use(&mut tx, &call, &row).await?;
@@ -122,6 +128,7 @@ impl Core {
             .make_signing_key(now, now.plus(LISTED_BEFORE_SIGNING))
             .await?;
         let mut tx = self.begin().await?;
+        tx.lock_signing_keys().await?;
         bring_into_use(&mut tx, call, &row).await?;
         let done = self.conclude(call, tx, view(row)).await?;
         self.load_signing_keys().await?;
@@ -135,6 +142,7 @@ impl Core {
         let now = self.clock.now();
         let next = self.make_signing_key(now, now).await?;
         let mut tx = self.begin().await?;
+        tx.lock_signing_keys().await?;
         let state = tx.find_signing_key_state(kid).await?;
         let state = state.ok_or(Error::NotFound("signing key"))?;
         if state != KeyState::Retired {

@@ -50,6 +50,13 @@ impl Core {
     /// once.
     pub async fn log_out_by_provider(&self, call: &Call, logout: Logout) -> Result<Change> {
         let mut tx = self.begin().await?;
+        let (subject, key) = logout.whom.names();
+        let identity = subject.map(|subject| Identity {
+            issuer: logout.issuer.clone(),
+            subject: subject.to_owned(),
+        });
+        tx.lock_sign_ins(&logout.issuer, identity.as_ref(), key)
+            .await?;
         let is_new = tx
             .insert_logout_token(&logout.issuer, &logout.jti, logout.keep_until)
             .await?;
@@ -57,12 +64,17 @@ impl Core {
             return Err(Error::TokenInvalid);
         }
         let reason = Reason::IdentityProviderLogout;
-        for (id, subject, key) in tx
+        let candidates = tx
             .list_foreign_sessions(&logout.issuer, &logout.whom)
-            .await?
-        {
+            .await?;
+        let mut users = Vec::with_capacity(candidates.len());
+        for (id, ..) in &candidates {
+            users.extend(tx.find_session(*id).await?.map(|session| session.user_id));
+        }
+        tx.lock_users(&users).await?;
+        for (id, subject, key) in candidates {
             if logout.whom.means(&subject, &key)
-                && let Some(session) = tx.find_session(id).await?
+                && let Some((session, _)) = tx.lock_session(id).await?
             {
                 self.end(&mut tx, &session, reason, &call.cause, None)
                     .await?;

@@ -49,7 +49,7 @@ impl Core {
         let everyone: Vec<UserId> = add.union(&remove).copied().collect();
         let (add, remove) = (Vec::from_iter(add), Vec::from_iter(remove));
         let mut tx = self.begin().await?;
-        if tx.find_existing_users(&everyone).await?.len() != everyone.len() {
+        if tx.lock_users(&everyone).await? != everyone.len() {
             return Err(Error::NotFound("user"));
         }
         let found = tx

@@ -6,6 +6,7 @@
 mod api_key;
 mod attach;
 mod device;
+mod first;
 mod group;
 mod idempotency;
 mod identity;

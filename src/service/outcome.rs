@@ -151,10 +151,11 @@ impl Core {
                     | Event::UserDeleted { .. }
             )
         });
-        if at_stake
-            && !tx.has_administrator().await?
-            && self.read().await?.has_administrator().await?
-        {
+        if !at_stake {
+            return Ok(());
+        }
+        tx.lock_administrators().await?;
+        if !tx.has_administrator().await? && self.read().await?.has_administrator().await? {
             return Err(Error::LastAdministrator);
         }
         Ok(())

@@ -49,6 +49,7 @@ impl Core {
         policy: Policy,
     ) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
+        tx.lock_rules().await?;
         check_scope(&mut tx, scope).await?;
         if tx.find_policy(scope).await? != Some(policy) {
             tx.put_policy(scope, &policy).await?;
@@ -68,6 +69,7 @@ impl Core {
     /// Removes a policy; the default goes back to the built-in one.
     pub async fn remove_policy(&self, call: &Call, scope: PolicyScope) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
+        tx.lock_rules().await?;
         check_scope(&mut tx, scope).await?;
         if tx.remove_policy(scope).await? {
             tx.record(&call.cause, Event::PolicyRemoved { scope: name(scope) });
@@ -78,14 +80,14 @@ impl Core {
     }
 
     /// Brings the sessions of these users under the policy that is in force for them now: the rules
-    /// they live by, and the surplus ends, oldest first.
+    /// they live by, and the surplus ends, oldest first. The caller holds the users, or the rules alone.
     pub(super) async fn enforce(&self, tx: &mut Tx, users: &[UserId], cause: &Cause) -> Result<()> {
         let cause = by_policy(cause);
         for user in users {
             let policy = tx.find_policy_in_force(*user).await?;
             let now = self.clock.now();
             let (sessions, out_of_time): (Vec<_>, Vec<_>) = tx
-                .list_unended_sessions(*user)
+                .lock_unended_sessions(*user)
                 .await?
                 .into_iter()
                 .partition(|s| s.is_live(now));

@@ -86,7 +86,7 @@ impl Core {
         reason: Reason,
         cause: &Cause,
     ) -> Result<()> {
-        for session in tx.list_unended_sessions(user).await? {
+        for session in tx.lock_unended_sessions(user).await? {
             if Some(session.id) != except {
                 self.end(tx, &session, reason, cause, None).await?;
             }
@@ -105,7 +105,7 @@ impl Core {
     /// The person signs this session out.
     pub async fn sign_out(&self, call: &Call, id: SessionId) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
-        if let Some(session) = tx.find_session(id).await? {
+        if let Some((session, _)) = tx.lock_session(id).await? {
             self.end(&mut tx, &session, Reason::SignedOut, &call.cause, None)
                 .await?;
         }
@@ -115,7 +115,7 @@ impl Core {
     /// A service that acts for the person gives a token of this session back.
     pub async fn give_back(&self, call: &Call, id: SessionId) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
-        if let Some(session) = tx.find_session(id).await? {
+        if let Some(session) = lock_with_user(&mut tx, id).await? {
             check_power(call, &mut tx, session.user_id).await?;
             self.end(&mut tx, &session, Reason::SignedOut, &call.cause, None)
                 .await?;
@@ -146,8 +146,7 @@ impl Core {
         id: SessionId,
     ) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
-        let session = tx
-            .find_session(id)
+        let session = lock_with_user(&mut tx, id)
             .await?
             .filter(|session| session.user_id == user);
         let session = session.ok_or(Error::NotFound("session"))?;
@@ -159,8 +158,7 @@ impl Core {
     /// An administrator ends a session.
     pub async fn end_session(&self, call: &Call, id: SessionId) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
-        let session = tx
-            .find_session(id)
+        let session = lock_with_user(&mut tx, id)
             .await?
             .ok_or(Error::NotFound("session"))?;
         check_power(call, &mut tx, session.user_id).await?;
@@ -194,6 +192,8 @@ impl Core {
     /// Everybody is signed out.
     pub async fn revoke_all(&self, call: &Call) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
+        tx.lock_rules().await?;
+        tx.lock_all_sessions().await?;
         tx.record(&call.cause, Event::RevokedAll {});
         self.end_elsewhere(&mut tx, None, Reason::RevokeAll).await?;
         let mut after = SessionId(uuid::Uuid::nil());
@@ -247,16 +247,25 @@ impl Core {
     pub async fn record_activity(&self, id: SessionId) -> Result<()> {
         let now = self.clock.now();
         let mut tx = self.begin().await?;
-        if let Some(session) = tx
-            .find_session(id)
+        if let Some((session, _)) = tx
+            .lock_session(id)
             .await?
-            .filter(|session| session.is_live(now))
+            .filter(|(session, _)| session.is_live(now))
         {
             self.use_session(&mut tx, session, now).await?;
         }
         self.commit(tx).await?;
         Ok(())
     }
+}
+
+/// A session, held with its user: whose it is never changes.
+async fn lock_with_user(tx: &mut Tx, id: SessionId) -> Result<Option<Session>> {
+    let Some(found) = tx.find_session(id).await? else {
+        return Ok(None);
+    };
+    tx.lock_users(&[found.user_id]).await?;
+    Ok(tx.lock_session(id).await?.map(|(session, _)| session))
 }
 
 /// A key with the scope `sessions` never touches a session of an administrator.

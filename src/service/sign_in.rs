@@ -62,6 +62,7 @@ impl Core {
         let cause = by_user(user, origin);
         Step::Proven.reached();
         let mut tx = self.begin().await?;
+        tx.lock_users(&[user]).await?;
         // Between the proof and the lock the account may have changed.
         let (found, hash_now) = tx
             .find_user_and_hash(user)
@@ -151,7 +152,7 @@ impl Core {
             }
         }
         let (live, out_of_time): (Vec<_>, Vec<_>) = tx
-            .list_unended_sessions(user)
+            .lock_unended_sessions(user)
             .await?
             .into_iter()
             .partition(|s| s.is_live(now));
@@ -303,17 +304,18 @@ impl Core {
             .await?
             .filter(|row| row.kind == TakeoverKind::Ask)
             .ok_or(Error::TokenInvalid)?;
-        tx.remove_takeover(row.id).await?;
+        let user = tx.lock_user(row.user_id).await?;
+        // Of two who come with it at once, one finds it gone.
+        if !tx.remove_takeover(row.id).await? {
+            return Err(Error::TokenInvalid);
+        }
         if row.expires_at <= self.clock.now() {
             self.commit(tx).await?;
             return Err(Error::TakeoverExpired {
                 takeover_token: None,
             });
         }
-        let user = tx
-            .lock_user(row.user_id)
-            .await?
-            .ok_or(Error::InvalidCredentials)?;
+        let user = user.ok_or(Error::InvalidCredentials)?;
         if user.status == UserStatus::Suspended {
             return Err(Error::UserSuspended);
         }

@@ -31,10 +31,18 @@ impl Core {
             ..Cause::system()
         };
         let mut tx = self.begin().await?;
-        let expired = tx.list_expired_sessions(now, BATCH).await?;
+        let mut expired = tx.list_expired_sessions(now, BATCH).await?;
+        let users: Vec<_> = expired.iter().map(|session| session.user_id).collect();
+        tx.lock_users(&users).await?;
+        expired.sort_by_key(|session| session.id);
         for session in &expired {
-            self.end(&mut tx, session, Reason::Expired, &cause, None)
-                .await?;
+            // Somebody else's clock may have let the person use it meanwhile.
+            if let Some((session, _)) = tx.lock_session(session.id).await?
+                && session.expires_at <= now
+            {
+                self.end(&mut tx, &session, Reason::Expired, &cause, None)
+                    .await?;
+            }
         }
         self.conclude(&Call::system(), tx, ()).await?;
         Ok(u32::try_from(expired.len()).is_ok_and(|count| count == BATCH))

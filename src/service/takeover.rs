@@ -85,6 +85,9 @@ impl Core {
     async fn expire(&self, row: TakeoverRow) -> Result<Error> {
         let token = self.vault.takeover_token(row.id);
         let mut tx = self.begin().await?;
+        if tx.lock_user(row.user_id).await?.is_none() {
+            return Ok(Error::TokenInvalid);
+        }
         // Asked for again, the same token is offered, and not for longer.
         if tx
             .decide_takeover(row.id, TakeoverState::Open, None)
@@ -111,6 +114,9 @@ impl Core {
     ) -> Result<()> {
         let now = self.clock.now();
         let mut tx = self.begin().await?;
+        let whose = tx.find_takeover(request).await?.map(|row| row.user_id);
+        let whose = whose.ok_or(Error::NotFound("takeover request"))?;
+        let user = tx.lock_user(whose).await?;
         let row = tx
             .find_takeover(request)
             .await?
@@ -122,14 +128,12 @@ impl Core {
             });
         }
         let answering = tx
-            .find_session(session)
+            .lock_unended_sessions(row.user_id)
             .await?
-            .filter(|session| session.is_live(now))
+            .into_iter()
+            .find(|live| live.id == session && live.is_live(now))
             .ok_or(Error::NotFound("takeover request"))?;
-        let user = tx
-            .lock_user(row.user_id)
-            .await?
-            .ok_or(Error::NotFound("takeover request"))?;
+        let user = user.ok_or(Error::NotFound("takeover request"))?;
         if user.status == UserStatus::Suspended {
             return Err(Error::UserSuspended);
         }

@@ -111,7 +111,7 @@ impl Core {
         Step::Proven.reached();
         let mut tx = self.begin().await?;
         let (session, state) = tx
-            .find_session_to_refresh(id)
+            .lock_session(id)
             .await?
             .ok_or(Error::RefreshTokenInvalid)?;
         if let Some(end) = &session.end {

@@ -79,6 +79,18 @@ impl Core {
 
     /// Makes a user.
     pub async fn create_user(&self, call: &Call, new: NewUser) -> Result<Done<UserView>> {
+        let groups = new.groups.clone();
+        let (user, hash) = self.shape_user(new).await?;
+        let mut tx = self.begin().await?;
+        tx.share_rules().await?;
+        let view = self
+            .add_user(&mut tx, user, hash.as_deref(), &groups, call)
+            .await?;
+        self.conclude(call, tx, view).await
+    }
+
+    /// What a new user is, and the hash of the password.
+    pub(super) async fn shape_user(&self, new: NewUser) -> Result<(User, Option<String>)> {
         check_username(&new.username)?;
         let display_name = new.display_name.unwrap_or_else(|| new.username.clone());
         check_display_name(&display_name)?;
@@ -101,21 +113,24 @@ impl Core {
             status: UserStatus::Active,
             created_at: now,
         };
-        let mut tx = self.begin().await?;
-        self.check_names(&mut tx, &user).await?;
-        tx.insert_user(&user, hash.as_deref()).await?;
-        let username = user.username.clone();
-        tx.record(
-            &call.cause,
-            Event::UserCreated {
-                user_id: user.id,
-                username,
-            },
-        );
-        self.place_in_groups(&mut tx, user.id, &new.groups, call)
-            .await?;
-        let view = view(&mut tx, user).await?;
-        self.conclude(call, tx, view).await
+        Ok((user, hash))
+    }
+
+    /// Adds a user to these groups too. The caller goes by the rules.
+    pub(super) async fn add_user(
+        &self,
+        tx: &mut Tx,
+        user: User,
+        hash: Option<&str>,
+        groups: &[String],
+        call: &Call,
+    ) -> Result<UserView> {
+        self.check_names(tx, &user).await?;
+        tx.insert_user(&user, hash).await?;
+        let (user_id, username) = (user.id, user.username.clone());
+        tx.record(&call.cause, Event::UserCreated { user_id, username });
+        self.place_in_groups(tx, user.id, groups, call).await?;
+        view(tx, user).await
     }
 
     /// Changes a user.
@@ -241,6 +256,7 @@ impl Core {
         }
         let hash = self.passwords.hash(&new, self.entropy.as_ref()).await?;
         let mut tx = self.begin().await?;
+        tx.lock_users(&[id]).await?;
         let (_, hash_now) = tx
             .find_user_and_hash(id)
             .await?
@@ -316,27 +332,6 @@ impl Core {
                 .await?;
         }
         Ok(())
-    }
-
-    /// Makes an administrator where there is no user at all. Answers its password, to be shown once.
-    pub async fn create_first_administrator(
-        &self,
-        username: &str,
-        password: Password,
-    ) -> Result<Option<UserView>> {
-        if self.read().await?.has_users().await? {
-            return Ok(None);
-        }
-        let call = Call::system();
-        self.ensure_administrators(&call).await?;
-        let new = NewUser {
-            username: username.to_owned(),
-            password: Some(password),
-            display_name: Some("Administrator".into()),
-            external_id: None,
-            groups: vec![super::group::ADMINISTRATORS.into()],
-        };
-        Ok(Some(self.create_user(&call, new).await?.value))
     }
 
     /// As the user's own doing.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::platform;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::device::Device;
 use crate::domain::id::{DeviceId, UserId};
@@ -40,13 +40,14 @@ impl Tx {
                 .bind(now.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
 
     /// Whether the user signed in on this device before.
     pub async fn has_device(&mut self, user: UserId, device: DeviceId) -> Result<bool> {
-        const SQL: &str = "SELECT 1 FROM devices WHERE user_id = $1 AND id = $2";
+        const SQL: &str = "SELECT CAST(1 AS BIGINT) FROM devices WHERE user_id = $1 AND id = $2";
         let found: Option<i64> = on_either!(self, |c| {
             sqlx::query_scalar(SQL)
                 .bind(user.0)
@@ -90,7 +91,8 @@ impl Tx {
             .bind(user.0)
             .bind(device.0)
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::{count, pattern};
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
@@ -32,6 +32,7 @@ impl Tx {
                 .bind(created_at.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         self.insert_permissions(group.id, &group.permissions).await
     }
@@ -96,6 +97,7 @@ impl Tx {
                 .bind(group.priority)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -107,14 +109,22 @@ impl Tx {
         permissions: &BTreeSet<String>,
     ) -> Result<()> {
         const SQL: &str = "DELETE FROM group_permissions WHERE group_id = $1";
-        on_either!(self, |c| sqlx::query(SQL).bind(id.0).execute(c).await)?;
+        on_either!(self, |c| sqlx::query(SQL)
+            .bind(id.0)
+            .execute(c)
+            .await
+            .map(Done::from))?;
         self.insert_permissions(id, permissions).await
     }
 
     /// Removes a group, with its memberships and permissions.
     pub async fn remove_group(&mut self, id: GroupId) -> Result<bool> {
         const SQL: &str = "DELETE FROM groups WHERE id = $1";
-        let done = on_either!(self, |c| sqlx::query(SQL).bind(id.0).execute(c).await)?;
+        let done = on_either!(self, |c| sqlx::query(SQL)
+            .bind(id.0)
+            .execute(c)
+            .await
+            .map(Done::from))?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -142,7 +152,7 @@ impl Tx {
             query.push_values(permissions, |mut row, permission| {
                 row.push_bind(id.0).push_bind(permission);
             });
-            query.build().execute(c).await
+            query.build().execute(c).await.map(Done::from)
         })?;
         Ok(())
     }

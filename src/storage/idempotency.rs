@@ -1,7 +1,7 @@
 //! Table `idempotency_keys`: the first answer to a request that may be repeated.
 
 use super::Result;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 
 /// The first request with a key.
@@ -34,6 +34,7 @@ impl Tx {
                 .bind(now.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected() == 1)
     }
@@ -73,6 +74,7 @@ impl Tx {
                 .bind(answer)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -89,7 +91,8 @@ impl Tx {
             .bind(path)
             .bind(key)
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 
@@ -109,6 +112,7 @@ impl Tx {
                 .bind(before.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -119,7 +123,8 @@ impl Tx {
         on_either!(self, |c| sqlx::query(SQL)
             .bind(before.as_millis())
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 }

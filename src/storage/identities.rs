@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::corrupt;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::Reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SessionId, UserId};
@@ -78,6 +78,7 @@ impl Tx {
                 .bind(now.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -92,6 +93,7 @@ impl Tx {
                 .bind(claims_at)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -105,6 +107,7 @@ impl Tx {
                 .bind(&identity.subject)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -126,6 +129,7 @@ impl Tx {
                 .bind(foreign.signed_in_at)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -191,6 +195,7 @@ impl Tx {
                 .bind(end.reason.as_str())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -208,6 +213,7 @@ impl Tx {
                 .bind(end.reason.as_str())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -236,7 +242,7 @@ impl Tx {
                     .bind(end.reason.as_str()),
                 None => query,
             };
-            query.execute(c).await
+            query.execute(c).await.map(Done::from)
         })?;
         Ok(())
     }
@@ -277,6 +283,7 @@ impl Tx {
                 .bind(i64::from(limit))
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected())
     }

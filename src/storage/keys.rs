@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::row::corrupt;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use super::{Error, Result};
 use crate::domain::access::Scope;
 use crate::domain::clock::Timestamp;
@@ -97,6 +97,7 @@ impl Tx {
                 .bind(key.created_at.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -134,7 +135,7 @@ impl Tx {
 
     /// Whether there is such an API key.
     pub async fn has_api_key(&mut self, id: ApiKeyId) -> Result<bool> {
-        const SQL: &str = "SELECT 1 FROM api_keys WHERE id = $1";
+        const SQL: &str = "SELECT CAST(1 AS BIGINT) FROM api_keys WHERE id = $1";
         let found: Option<i64> = on_either!(self, |c| sqlx::query_scalar(SQL)
             .bind(id.0)
             .fetch_optional(c)
@@ -152,6 +153,7 @@ impl Tx {
                 .bind(at.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected() == 1)
     }
@@ -170,6 +172,7 @@ impl Tx {
                 .bind(key.signs_from.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -192,7 +195,8 @@ impl Tx {
         on_either!(self, |c| sqlx::query(SQL)
             .bind(listed_until.as_millis())
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 
@@ -222,6 +226,7 @@ impl Tx {
                 .bind(Vec::<u8>::new())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -240,7 +245,8 @@ impl Tx {
         on_either!(self, |c| sqlx::query(SQL)
             .bind(now.as_millis())
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::row::{corrupt, position, seq};
-use super::tx::{Recorded, Tx, on_either};
+use super::tx::{Done, Recorded, Tx, on_either};
 use super::{Error, Result, Store};
 use crate::domain::access::InitiatingEntity;
 use crate::domain::audit::AuditEntry;
@@ -183,7 +183,7 @@ impl Tx {
                         .push_bind(recorded.cause.address.as_deref())
                         .push_bind(body);
                 });
-                query.build().execute(c).await
+                query.build().execute(c).await.map(Done::from)
             })?;
         }
         Ok(())
@@ -205,6 +205,7 @@ impl Tx {
                     .bind(position(entry.seq))
                     .execute(c)
                     .await
+                    .map(Done::from)
             })?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Result;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::SessionId;
 use crate::domain::issuer::{LoggedOut, SessionKey};
@@ -25,6 +25,7 @@ impl Tx {
                 .bind(keep_until.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected() == 1)
     }
@@ -33,7 +34,11 @@ impl Tx {
     pub async fn forget_logout_tokens(&mut self, now: Timestamp) -> Result<u64> {
         const SQL: &str = "DELETE FROM logout_tokens WHERE keep_until < $1";
         let done = on_either!(self, |c| {
-            sqlx::query(SQL).bind(now.as_millis()).execute(c).await
+            sqlx::query(SQL)
+                .bind(now.as_millis())
+                .execute(c)
+                .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected())
     }

@@ -8,15 +8,18 @@ mod groups;
 mod idempotency;
 mod identities;
 mod keys;
+mod locks;
 mod log;
 mod logout_tokens;
 mod memberships;
 mod nodes;
 mod policies;
+mod postgres;
 mod rights;
 mod row;
 mod sessions;
 mod sinks;
+mod sqlite;
 mod takeovers;
 mod tickets;
 mod tx;
@@ -43,6 +46,12 @@ pub enum Error {
     /// A row holds what this program never writes.
     #[error("table `{0}` holds a row that can't be read")]
     Corrupt(&'static str),
+    /// The database can't be reached, or could not do it in time. The same may work later.
+    #[error(transparent)]
+    Unavailable(sqlx::Error),
+    /// A text that no row can hold, so that none does.
+    #[error("a text can't be kept: it has a NUL character or is too long")]
+    Unstorable,
     /// The database said no.
     #[error(transparent)]
     Database(sqlx::Error),
@@ -57,9 +66,16 @@ impl From<sqlx::Error> for Error {
             .as_database_error()
             .is_some_and(sqlx::error::DatabaseError::is_unique_violation);
         if taken {
-            Self::Taken
-        } else {
-            Self::Database(error)
+            return Self::Taken;
+        }
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            other => postgres::classify(other),
         }
     }
 }
@@ -68,6 +84,8 @@ impl From<Error> for domain::error::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Taken => Self::AlreadyExists("name"),
+            Error::Unavailable(cause) => Self::unavailable(cause),
+            Error::Unstorable => Self::validation(error.to_string()),
             Error::Corrupt(_) | Error::Database(_) | Error::Migrate(_) => Self::internal(error),
         }
     }

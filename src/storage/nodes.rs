@@ -1,10 +1,11 @@
 //! Tables `nodes` and `duty`: who shares this database, and who of them does what is to be done once.
 
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
 use super::row::{count, position, seq};
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::id::{NodeId, Seq};
 use crate::domain::progress::NodeRecord;
 
@@ -39,19 +40,22 @@ impl Tx {
                 .bind(position(applied))
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
 
-    /// Strikes a node out unless it has moved since this beat.
+    /// Strikes a node out unless it has moved since this beat, or moves now.
     pub async fn delete_silent_node(&mut self, id: NodeId, beat: u64) -> Result<()> {
-        const SQL: &str = "DELETE FROM nodes WHERE id = $1 AND beat = $2";
         let beat = i64::try_from(beat).unwrap_or(i64::MAX);
-        on_either!(self, |c| sqlx::query(SQL)
-            .bind(id.0)
-            .bind(beat)
-            .execute(c)
-            .await)?;
+        let how = self.to_hold_if_free();
+        on_either!(self, |c| {
+            let mut query = QueryBuilder::new("DELETE FROM nodes WHERE id IN (");
+            query.push("SELECT id FROM nodes WHERE id = ");
+            query.push_bind(id.0).push(" AND beat = ").push_bind(beat);
+            query.push(how).push(")");
+            query.build().execute(c).await.map(Done::from)
+        })?;
         Ok(())
     }
 
@@ -60,7 +64,11 @@ impl Tx {
         const NODE: &str = "DELETE FROM nodes WHERE id = $1";
         const DUTY: &str = "UPDATE duty SET holder = NULL WHERE id = 1 AND holder = $1";
         for sql in [NODE, DUTY] {
-            on_either!(self, |c| sqlx::query(sql).bind(id.0).execute(c).await)?;
+            on_either!(self, |c| sqlx::query(sql)
+                .bind(id.0)
+                .execute(c)
+                .await
+                .map(Done::from))?;
         }
         Ok(())
     }
@@ -82,16 +90,18 @@ impl Tx {
 
     /// Takes the duty from whoever had it; says whether that still was so.
     pub async fn take_duty(&mut self, from: Option<NodeId>, to: NodeId) -> Result<bool> {
-        const SQL: &str = "UPDATE duty SET holder = $1 \
-             WHERE id = 1 AND (holder = $2 OR (holder IS NULL AND $2 IS NULL))";
-        let taken = on_either!(self, |c| {
-            let done = sqlx::query(SQL)
-                .bind(to.0)
-                .bind(from.map(|id| id.0))
-                .execute(c)
-                .await;
-            done.map(|done| done.rows_affected())
+        let how = self.to_hold_if_free();
+        let done = on_either!(self, |c| {
+            let mut query = QueryBuilder::new("UPDATE duty SET holder = ");
+            query.push_bind(to.0);
+            query.push(" WHERE id IN (SELECT id FROM duty WHERE id = 1 AND holder ");
+            match from {
+                Some(from) => query.push("= ").push_bind(from.0),
+                None => query.push("IS NULL"),
+            };
+            query.push(how).push(")");
+            query.build().execute(c).await.map(Done::from)
         })?;
-        Ok(taken > 0)
+        Ok(done.rows_affected() > 0)
     }
 }

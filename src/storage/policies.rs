@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::corrupt;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::policy::{GroupPolicy, Policy, PolicyScope, in_force};
 
@@ -99,7 +99,8 @@ impl Tx {
             .bind(id)
             .bind(body)
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 
@@ -111,7 +112,8 @@ impl Tx {
             .bind(name)
             .bind(id)
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::row::{corrupt, platform, position, seconds, seq};
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use super::{Error, Result};
 use crate::domain::Reason;
 use crate::domain::access::InitiatingEntity;
@@ -149,6 +149,7 @@ impl Tx {
                 .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -166,9 +167,22 @@ impl Tx {
         &mut self,
         id: SessionId,
     ) -> Result<Option<(Session, RefreshState)>> {
+        self.read_session(id, "").await
+    }
+
+    /// The same, held against other writers until the end of the transaction.
+    pub async fn lock_session(&mut self, id: SessionId) -> Result<Option<(Session, RefreshState)>> {
+        self.read_session(id, self.to_hold()).await
+    }
+
+    async fn read_session(
+        &mut self,
+        id: SessionId,
+        how: &'static str,
+    ) -> Result<Option<(Session, RefreshState)>> {
         let row: Option<SessionRow> = on_either!(self, |c| {
             let mut query = QueryBuilder::new(COLUMNS);
-            query.push("WHERE id = ").push_bind(id.0);
+            query.push("WHERE id = ").push_bind(id.0).push(how);
             query.build_query_as().fetch_optional(c).await
         })?;
         row.map(|row| {
@@ -193,6 +207,23 @@ impl Tx {
             query.build_query_as().fetch_all(c).await
         })?;
         rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// The same, held against other writers until the end of the transaction; the user is held before.
+    pub async fn lock_unended_sessions(&mut self, user: UserId) -> Result<Vec<Session>> {
+        let how = self.to_hold();
+        let rows: Vec<SessionRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query
+                .push("WHERE ended_at IS NULL AND user_id = ")
+                .push_bind(user.0);
+            query.push(" ORDER BY id").push(how);
+            query.build_query_as().fetch_all(c).await
+        })?;
+        let read: Result<Vec<_>> = rows.into_iter().map(Session::try_from).collect();
+        let mut sessions = read?;
+        sessions.sort_by_key(|session| session.fence);
+        Ok(sessions)
     }
 
     /// Everybody's sessions that have not been ended, in order of id.
@@ -295,6 +326,7 @@ impl Tx {
                 .bind(replaced_by.map(|device| device.platform.as_str()))
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected() == 1)
     }
@@ -313,6 +345,7 @@ impl Tx {
                 .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -329,6 +362,7 @@ impl Tx {
                 .bind(state.presented)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -343,6 +377,7 @@ impl Tx {
                 .bind(true)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -357,6 +392,7 @@ impl Tx {
                 .bind(i64::from(limit))
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected())
     }

@@ -1,7 +1,7 @@
 //! Table `sinks`: how far each reader that writes elsewhere has come.
 
 use super::row::{position, seq};
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use super::{Result, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::Seq;
@@ -41,9 +41,13 @@ impl Tx {
         let done = on_either!(self, |c| match at {
             Some(at) => {
                 let query = sqlx::query(DISABLE).bind(name).bind(at.as_millis());
-                query.execute(c).await
+                query.execute(c).await.map(Done::from)
             }
-            None => sqlx::query(ENABLE).bind(name).execute(c).await,
+            None => sqlx::query(ENABLE)
+                .bind(name)
+                .execute(c)
+                .await
+                .map(Done::from),
         })?;
         Ok(done.rows_affected() == 1)
     }
@@ -56,19 +60,20 @@ impl Store {
         let mut tx = self.begin().await?;
         on_either!(tx, |c| {
             let query = sqlx::query(SQL).bind(name).bind(position(after));
-            query.execute(c).await
+            query.execute(c).await.map(Done::from)
         })?;
         tx.finish().await
     }
 
-    /// A sink says how far it has come. It changes nothing that anybody else goes by.
+    /// A sink says how far it has come, never less far than before. It changes nothing that anybody else goes by.
     pub async fn save_sink(
         &self,
         name: &str,
         at: Seq,
         failing_since: Option<Timestamp>,
     ) -> Result<()> {
-        const SQL: &str = "UPDATE sinks SET seq = $2, failing_since = $3 WHERE name = $1";
+        const SQL: &str =
+            "UPDATE sinks SET seq = $2, failing_since = $3 WHERE name = $1 AND seq <= $2";
         let mut tx = self.begin().await?;
         on_either!(tx, |c| {
             sqlx::query(SQL)
@@ -77,6 +82,7 @@ impl Store {
                 .bind(failing_since.map(Timestamp::as_millis))
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         tx.finish().await
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::corrupt;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::device::Device;
 use crate::domain::id::{SessionId, TakeoverRequestId, UserId};
@@ -132,6 +132,7 @@ impl Tx {
                 .bind(row.keep_until.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -181,6 +182,7 @@ impl Tx {
                 .bind(open)
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(done.rows_affected() == 1)
     }
@@ -188,14 +190,22 @@ impl Tx {
     /// Removes a newcomer: the token is spent.
     pub async fn remove_takeover(&mut self, id: TakeoverRequestId) -> Result<bool> {
         const SQL: &str = "DELETE FROM takeovers WHERE id = $1";
-        let done = on_either!(self, |c| sqlx::query(SQL).bind(id.0).execute(c).await)?;
+        let done = on_either!(self, |c| sqlx::query(SQL)
+            .bind(id.0)
+            .execute(c)
+            .await
+            .map(Done::from))?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Removes everybody who waits for a session of this user.
     pub async fn remove_takeovers_of(&mut self, user: UserId) -> Result<()> {
         const SQL: &str = "DELETE FROM takeovers WHERE user_id = $1";
-        on_either!(self, |c| sqlx::query(SQL).bind(user.0).execute(c).await)?;
+        on_either!(self, |c| sqlx::query(SQL)
+            .bind(user.0)
+            .execute(c)
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 
@@ -205,7 +215,8 @@ impl Tx {
         on_either!(self, |c| sqlx::query(SQL)
             .bind(now.as_millis())
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Result;
 use super::row::corrupt;
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::secret::BearerHash;
 use sessionwire_guard::Claims;
@@ -40,6 +40,7 @@ impl Tx {
                 .bind(expires_at.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -70,7 +71,8 @@ impl Tx {
         on_either!(self, |c| sqlx::query(SQL)
             .bind(now.as_millis())
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 }

@@ -3,26 +3,16 @@
 //! To add a driver: a variant of `Inner` and `Pools`, an arm in `on_either!`, its migrations. It may
 //! not know any table.
 
-use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Sqlite, Transaction};
+use sqlx::postgres::{PgPool, PgQueryResult};
+use sqlx::sqlite::{SqlitePool, SqliteQueryResult};
+use sqlx::{Postgres, Sqlite, Transaction};
 
-use super::Result;
+use super::{Result, postgres, sqlite};
 use crate::domain::access::Cause;
 use crate::domain::event::Event;
-
-/// Waiting for one's turn is no news; under load a line for each who waits would drown all other.
-const SLOW: Duration = Duration::from_secs(30);
-
-static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
-
-/// How long a writer waits for another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::domain::secret::DatabaseUrl;
 
 /// Repeats one expression for each driver.
 macro_rules! on_either {
@@ -32,18 +22,58 @@ macro_rules! on_either {
                 let $connection = &mut **transaction;
                 $body
             }
+            $crate::storage::tx::Inner::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
         }
     };
 }
 pub(super) use on_either;
 
+/// What a statement that answers no rows did, whichever driver says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Done {
+    rows: u64,
+}
+
+impl Done {
+    pub(super) fn rows_affected(self) -> u64 {
+        self.rows
+    }
+}
+
+impl From<SqliteQueryResult> for Done {
+    fn from(done: SqliteQueryResult) -> Self {
+        let rows = done.rows_affected();
+        Self { rows }
+    }
+}
+
+impl From<PgQueryResult> for Done {
+    fn from(done: PgQueryResult) -> Self {
+        let rows = done.rows_affected();
+        Self { rows }
+    }
+}
+
 /// Where the data is.
 #[derive(Clone, Debug)]
-pub struct StoreOptions {
-    /// The SQLite file; made where it is missing, with mode 0600.
-    pub sqlite: std::path::PathBuf,
-    /// How many readers at once.
-    pub readers: u32,
+pub enum StoreOptions {
+    /// In a file.
+    Sqlite {
+        /// The file; made where it is missing.
+        path: PathBuf,
+        /// How many read at once.
+        readers: u32,
+    },
+    /// On a server.
+    Postgres {
+        /// Its address, with the name of the database.
+        url: DatabaseUrl,
+        /// How many sessions there at most.
+        connections: u32,
+    },
 }
 
 /// A handle on the database. Cheap to clone.
@@ -56,44 +86,52 @@ pub struct Store {
 enum Pools {
     /// SQLite has one writer at a time: one connection writes, the others read beside it.
     Sqlite { write: SqlitePool, read: SqlitePool },
+    /// PostgreSQL has many; `locks` says who waits for whom.
+    Postgres { write: PgPool, read: PgPool },
 }
 
 impl Store {
     /// Opens the database and brings its schema up to date.
     pub async fn open(options: &StoreOptions) -> Result<Self> {
-        let connect = sqlite_options(&options.sqlite)?;
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_slow_threshold(SLOW)
-            .connect_with(connect.clone())
-            .await?;
-        SQLITE_MIGRATIONS.run(&write).await?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(options.readers.max(1))
-            .acquire_slow_threshold(SLOW)
-            .connect_with(connect.pragma("query_only", "on"))
-            .await?;
-        Ok(Self {
-            pools: Pools::Sqlite { write, read },
-        })
+        let pools = match options {
+            StoreOptions::Sqlite { path, readers } => {
+                let (write, read) = sqlite::open(path, *readers).await?;
+                Pools::Sqlite { write, read }
+            }
+            StoreOptions::Postgres { url, connections } => {
+                let (write, read) = postgres::open(url, *connections).await?;
+                Pools::Postgres { write, read }
+            }
+        };
+        Ok(Self { pools })
     }
 
     /// A transaction that may write. Dropped without a commit it changes nothing.
     pub async fn begin(&self) -> Result<Tx> {
-        match &self.pools {
+        Ok(Tx::new(match &self.pools {
             // A deferred transaction that reads and then writes fails at once when another one has
             // written in between; an immediate one waits for its turn.
-            Pools::Sqlite { write, .. } => Ok(Tx::new(Inner::Sqlite(
-                write.begin_with("BEGIN IMMEDIATE").await?,
-            ))),
-        }
+            Pools::Sqlite { write, .. } => {
+                Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            // An update that waited reads the row again; stricter levels fail instead.
+            Pools::Postgres { write, .. } => Inner::Postgres(
+                write
+                    .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+                    .await?,
+            ),
+        }))
     }
 
     /// A snapshot to read from.
     pub async fn read(&self) -> Result<Tx> {
-        match &self.pools {
-            Pools::Sqlite { read, .. } => Ok(Tx::new(Inner::Sqlite(read.begin().await?))),
-        }
+        Ok(Tx::new(match &self.pools {
+            Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            Pools::Postgres { read, .. } => Inner::Postgres(
+                read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await?,
+            ),
+        }))
     }
 
     /// Waits for what is under way and closes every connection.
@@ -103,20 +141,12 @@ impl Store {
                 read.close().await;
                 write.close().await;
             }
+            Pools::Postgres { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
         }
     }
-}
-
-fn sqlite_options(path: &Path) -> Result<SqliteConnectOptions> {
-    Ok(SqliteConnectOptions::from_str("sqlite://")?
-        .filename(path)
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // A position is never given twice: a commit that was answered survives a power cut.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        .optimize_on_close(true, None))
 }
 
 /// A transaction that remembers its events. The files of the tables add what it can do.
@@ -127,6 +157,7 @@ pub struct Tx {
 
 pub(super) enum Inner {
     Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
 }
 
 /// An event on its way into the log.
@@ -164,6 +195,7 @@ impl Tx {
     pub(super) async fn finish(self) -> Result<()> {
         match self.inner {
             Inner::Sqlite(transaction) => transaction.commit().await?,
+            Inner::Postgres(transaction) => transaction.commit().await?,
         }
         Ok(())
     }
@@ -172,6 +204,7 @@ impl Tx {
     pub async fn roll_back(self) -> Result<()> {
         match self.inner {
             Inner::Sqlite(transaction) => transaction.rollback().await?,
+            Inner::Postgres(transaction) => transaction.rollback().await?,
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::{pattern, user_status};
-use super::tx::{Tx, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::permission;
@@ -52,14 +52,9 @@ impl Tx {
                 .bind(user.created_at.as_millis())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
-    }
-
-    /// The user, locked against other writers until the end of the transaction (SQLite: every writer
-    /// is alone anyway). Several users are locked in order of id.
-    pub async fn lock_user(&mut self, id: UserId) -> Result<Option<User>> {
-        self.find_user(id).await
     }
 
     /// A user.
@@ -159,6 +154,7 @@ impl Tx {
                 .bind(user.status.as_str())
                 .execute(c)
                 .await
+                .map(Done::from)
         })?;
         Ok(())
     }
@@ -170,20 +166,25 @@ impl Tx {
             .bind(id.0)
             .bind(hash)
             .execute(c)
-            .await)?;
+            .await
+            .map(Done::from))?;
         Ok(())
     }
 
     /// Removes a user, with memberships and devices. Sessions stay: see the table.
     pub async fn remove_user(&mut self, id: UserId) -> Result<bool> {
         const SQL: &str = "DELETE FROM users WHERE id = $1";
-        let done = on_either!(self, |c| sqlx::query(SQL).bind(id.0).execute(c).await)?;
+        let done = on_either!(self, |c| sqlx::query(SQL)
+            .bind(id.0)
+            .execute(c)
+            .await
+            .map(Done::from))?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Whether there is any user.
     pub async fn has_users(&mut self) -> Result<bool> {
-        const SQL: &str = "SELECT 1 FROM users LIMIT 1";
+        const SQL: &str = "SELECT CAST(1 AS BIGINT) FROM users LIMIT 1";
         let found: Option<i64> =
             on_either!(self, |c| sqlx::query_scalar(SQL).fetch_optional(c).await)?;
         Ok(found.is_some())
@@ -191,7 +192,7 @@ impl Tx {
 
     /// Whether any active user holds the administrators' permission.
     pub async fn has_administrator(&mut self) -> Result<bool> {
-        const SQL: &str = "SELECT 1 FROM group_permissions p \
+        const SQL: &str = "SELECT CAST(1 AS BIGINT) FROM group_permissions p \
              JOIN memberships m ON m.group_id = p.group_id JOIN users u ON u.id = m.user_id \
              WHERE p.permission = $1 AND u.status = $2 LIMIT 1";
         let found: Option<i64> = on_either!(self, |c| {
@@ -206,7 +207,7 @@ impl Tx {
 
     /// Whether this user holds the administrators' permission.
     pub async fn is_administrator(&mut self, id: UserId) -> Result<bool> {
-        const SQL: &str = "SELECT 1 FROM memberships m \
+        const SQL: &str = "SELECT CAST(1 AS BIGINT) FROM memberships m \
              JOIN group_permissions p ON p.group_id = m.group_id \
              WHERE m.user_id = $1 AND p.permission = $2 LIMIT 1";
         let found: Option<i64> = on_either!(self, |c| {

@@ -55,6 +55,8 @@ mod oauth_token;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod refresh;
@@ -62,6 +64,8 @@ mod refresh;
 mod rights;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod schemas;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
@@ -90,6 +94,8 @@ mod support;
 mod takeover;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod two_nodes;
 #[cfg(test)]
 mod verify;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Server, SignedIn};
+use crate::support::{Server, SignedIn, copy_of};
 
 async fn signed_in() -> (Server, SignedIn) {
     let server = Server::start().await;
@@ -108,6 +108,7 @@ async fn nothing_in_the_database_is_a_token() {
             bytes.extend(std::fs::read(path).unwrap());
         }
     }
+    bytes.extend(copy_of(server.directory.path()));
     let secrets = [
         &who.refresh_token,
         &refreshed.refresh_token,

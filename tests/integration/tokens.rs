@@ -1,6 +1,5 @@
 //! Bad tokens, keys and their rotation.
 
-use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 
 use crate::crash::call;
-use crate::support::{PROGRAM, Program, Server, SignedIn, program_key};
+use crate::support::{Program, Server, SignedIn, command, program_key};
 
 fn parts(token: &str) -> (Value, Value, String) {
     let mut parts = token.split('.');
@@ -244,9 +243,8 @@ async fn a_running_server_takes_up_a_key_that_the_command_made() {
     anna["device"] = json!({ "id": uuid::Uuid::from_u128(7), "name": "laptop", "platform": "web" });
     let mut who = SignedIn::read(&post("/v1/sign-in", "", anna).await);
     let old = who.access_token.clone();
-    let made = Command::new(PROGRAM)
+    let made = command(directory.path())
         .args(["key", "rotate"])
-        .env("SESSIONWIRE_DATA_DIR", directory.path())
         .output()
         .unwrap();
     let (made, complaint) = (made.stdout, String::from_utf8_lossy(&made.stderr));

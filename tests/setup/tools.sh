@@ -53,6 +53,9 @@ debian redis-server redis-server
 debian /usr/sbin/nats-server nats-server
 # Its broker, and a consumer to look with.
 debian kcat kcat python3-confluent-kafka
+# The second database: its server, and the account that it runs as.
+debian pg_ctlcluster postgresql
+debian openssl openssl
 component fmt rustfmt
 component clippy clippy
 subcommand nextest 0.9 0.9.143

@@ -44,6 +44,14 @@ pub enum LoggedOut {
 }
 
 impl LoggedOut {
+    /// What it names: the person, the session, or both.
+    pub fn names(&self) -> (Option<&str>, Option<&SessionKey>) {
+        match self {
+            Self::Everywhere { subject } => (Some(subject), None),
+            Self::Session { subject, key } => (subject.as_deref(), Some(key)),
+        }
+    }
+
     /// Whether it means a session of this person with this key. One that its issuer gave no name may be the
     /// one that is meant, so it is.
     pub fn means(&self, subject: &str, key: &SessionKey) -> bool {

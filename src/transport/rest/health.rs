@@ -34,14 +34,13 @@ async fn healthz() -> Json<HealthBody> {
 
 /// Does this node decide?
 ///
-/// A node that can't follow the log refuses to guess.
+/// A node that can't follow the log refuses to guess, and says why it can't.
 #[utoipa::path(get, path = "/readyz", responses(
     (status = 200, description = "It does", body = HealthBody),
     (status = 503, description = "It does not at the moment", body = ProblemBody, content_type = "application/problem+json")))]
 async fn readyz(State(rest): State<RestState>) -> Result<Json<HealthBody>, Problem> {
-    if rest.node.is_ready() {
-        Ok(Json(HealthBody { status: "ready" }))
-    } else {
-        Err(Error::CannotDecide.into())
+    match rest.node.trouble() {
+        None => Ok(Json(HealthBody { status: "ready" })),
+        Some(why) => Err(Error::NotReady(why).into()),
     }
 }

@@ -205,10 +205,17 @@ pub(super) fn render(mut response: Response, request_id: &str) -> Response {
 
 /// The cause of a fault is for whoever runs the server, never for the client.
 fn log(problem: &Problem, request_id: &str) {
-    if let Problem::Error(error) = problem
-        && let Error::Internal(cause) = error.as_ref()
-    {
-        tracing::error!(request_id, cause = %chain(cause.as_ref()), "a request failed");
+    let Problem::Error(error) = problem else {
+        return;
+    };
+    match error.as_ref() {
+        Error::Internal(cause) => {
+            tracing::error!(request_id, cause = %chain(cause.as_ref()), "a request failed");
+        }
+        Error::Unavailable(cause) => {
+            tracing::warn!(request_id, cause = %chain(cause.as_ref()), "a request could not be decided");
+        }
+        _ => {}
     }
 }
 
@@ -260,7 +267,10 @@ fn retry_after(problem: &Problem) -> Option<u64> {
     match problem {
         Problem::Error(error) => match error.as_ref() {
             Error::RateLimited { retry_after_s } => Some(*retry_after_s),
-            Error::CannotDecide | Error::IdempotencyInProgress => Some(1),
+            Error::CannotDecide
+            | Error::NotReady(_)
+            | Error::Unavailable(_)
+            | Error::IdempotencyInProgress => Some(1),
             _ => None,
         },
         Problem::Form(..) => None,

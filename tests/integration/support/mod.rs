@@ -1,6 +1,7 @@
 //! A real server in this process, on a clock that tests set, and real clients to talk to it.
 
 mod clock;
+mod database;
 mod engine;
 mod issuer;
 mod process;
@@ -13,10 +14,11 @@ mod steps;
 mod stream;
 
 pub(crate) use clock::TestClock;
+pub(crate) use database::{copy_of, database_of, empty_database, fresh_database, postgres};
 pub(crate) use engine::{asking, event, refusal};
 pub(crate) use issuer::{IssuerKey, Provider, Way};
 pub(crate) use process::{Process, free_port, until_open};
-pub(crate) use program::{PROGRAM, Program, program_key};
+pub(crate) use program::{PROGRAM, Program, command, program_key};
 pub(crate) use proxy::Proxy;
 pub(crate) use redis::Redis;
 pub(crate) use rest::{Answer, SignedIn};
@@ -25,6 +27,7 @@ pub(crate) use steps::Steps;
 pub(crate) use stream::{Message, Reader};
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -102,6 +105,13 @@ impl Server {
         .chain(settings)
         .map(|(name, value)| (format!("SESSIONWIRE_{name}"), (*value).to_owned()))
         .collect();
+        let data = |name: &str| settings.iter().find(|(set, _)| *set == name);
+        let folder = data("DATA_DIR").map_or(directory.path(), |(_, path)| Path::new(path));
+        if data("DATABASE").is_none()
+            && let Some(url) = database_of(folder).await
+        {
+            environment.push(("SESSIONWIRE_DATABASE".into(), url));
+        }
         environment.reverse();
         environment.sort_by(|a, b| a.0.cmp(&b.0));
         environment.dedup_by(|b, a| a.0 == b.0);

@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use super::database::database_of_blocking;
+
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_sessionwire");
 
 /// A server in a process of its own, which can be killed.
@@ -26,9 +28,8 @@ impl Program {
         let settings = settings
             .iter()
             .map(|(name, value)| (format!("SESSIONWIRE_{name}"), value));
-        let mut child = Command::new(PROGRAM)
+        let mut child = command(directory)
             .arg("serve")
-            .env("SESSIONWIRE_DATA_DIR", directory)
             .env("SESSIONWIRE_LISTEN", format!("127.0.0.1:{port}"))
             .env("SESSIONWIRE_ISSUER", "http://crash.test")
             .env("SESSIONWIRE_PASSWORD_HASH_MEMORY_KIB", "8")
@@ -64,11 +65,20 @@ impl Drop for Program {
     }
 }
 
+/// The program, on the data of this folder.
+pub(crate) fn command(directory: &std::path::Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env("SESSIONWIRE_DATA_DIR", directory);
+    if let Some(url) = database_of_blocking(directory) {
+        command.env("SESSIONWIRE_DATABASE", url);
+    }
+    command
+}
+
 /// An administrator's key of a server in this folder.
 pub(crate) fn program_key(directory: &std::path::Path) -> String {
-    let made = Command::new(PROGRAM)
+    let made = command(directory)
         .args(["key", "create", "--scope", "admin"])
-        .env("SESSIONWIRE_DATA_DIR", directory)
         .output()
         .unwrap();
     assert!(

@@ -14,6 +14,8 @@ enum Weather {
     Fair,
     /// What comes from the server over connections to the feed is held back.
     FeedSilent,
+    /// Nothing comes back over any connection, and over those that there are now never again.
+    Swallows,
     /// Nothing comes through, and nobody comes in.
     Cut,
 }
@@ -52,6 +54,11 @@ impl Proxy {
         self.weather.send_replace(Weather::FeedSilent);
     }
 
+    /// From now on nothing is answered, and nobody is told why.
+    pub(crate) fn swallow(&self) {
+        self.weather.send_replace(Weather::Swallows);
+    }
+
     /// Ends all connections, and lets nobody in.
     pub(crate) fn cut(&self) {
         self.weather.send_replace(Weather::Cut);
@@ -86,6 +93,9 @@ async fn carry(client: TcpStream, server: SocketAddr, mut weather: watch::Receiv
             let mut bytes = vec![0; 16 * 1024];
             loop {
                 let length = from_server.read(&mut bytes).await?;
+                if *weather.borrow() == Weather::Swallows {
+                    std::future::pending::<()>().await;
+                }
                 if is_feed {
                     let fair = |it: &Weather| *it != Weather::FeedSilent;
                     drop(weather.wait_for(fair).await);
