@@ -340,7 +340,7 @@ async fn a_stranger_who_comes_to_both_is_one_user_with_one_session_a_sign_in() {
     };
     let answer = nodes[1]
         .core
-        .sign_in_by_proof(proof, device, false, &origin)
+        .sign_in_by_proof(proof, Some(device), false, &origin)
         .await;
     let SignInAnswer::SignedIn(who) = answer.unwrap() else {
         panic!("not in")
