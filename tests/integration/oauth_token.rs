@@ -163,6 +163,19 @@ async fn who_takes_the_key_back_takes_its_tokens_back() {
 }
 
 #[tokio::test]
+async fn a_signing_key_that_is_retired_takes_tokens_of_services_with_it() {
+    let server = Server::start().await;
+    let (_, token) = token_of(&server, &["admin"]).await;
+    let listed = server.get("/v1/signing-keys", &token).await;
+    let kid = listed.body["items"][0]["kid"].as_str().unwrap();
+    let path = format!("/v1/signing-keys/{kid}?wait_ms=10000");
+    let retired = server.delete(&path, &server.key).await;
+    assert_eq!(retired.status, 200, "{}", retired.body);
+    let refused = server.get("/v1/users", &token).await;
+    assert_eq!(refused.code(), "token_invalid");
+}
+
+#[tokio::test]
 async fn a_client_that_is_not_who_it_says_gets_nothing() {
     let server = Server::start().await;
     let (id, key) = client(&server, &["verify"]).await;
