@@ -18,7 +18,7 @@ fi
 folder=$(mktemp -d /tmp/sessionwire-postgres.XXXXXX)
 if [ "$(id -u)" -eq 0 ]; then chown postgres: "$folder"; fi
 stop() {
-    as_postgres "$binaries/pg_ctl" stop --silent --mode=fast -D "$folder/data" || true
+    as_postgres "$binaries/pg_ctl" stop --silent --mode=immediate -D "$folder/data" || true
     rm -rf "$folder"
 }
 trap stop EXIT
