@@ -43,10 +43,22 @@ pub struct Claims {
     /// Which refresh token it was issued with, so that its use proves that the answer arrived.
     #[serde(rename = "gen")]
     pub generation: u32,
+    /// What has to come along with the token, if anything: whoever can't look at that refuses the token.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cnf: Option<Confirmation>,
     /// The key that vouches for all this, where one of this issuer's does. Filled by whoever verified
     /// the signature: no claim of the token itself.
     #[serde(skip)]
     pub kid: Option<Arc<str>>,
+}
+
+/// What a token is good only beside (RFC 7800 `cnf`). One that is not known here makes the token unreadable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Confirmation {
+    /// A cookie with a value of this SHA-256, in base64url: no script sees it, so one that steals the token
+    /// has a half of what it needs.
+    #[serde(rename = "cookie_s256")]
+    Cookie(String),
 }
 
 impl Claims {

@@ -27,7 +27,7 @@ pub mod revocation;
 #[cfg(test)]
 mod vectors;
 
-pub use claims::Claims;
+pub use claims::{Claims, Confirmation};
 #[cfg(feature = "client")]
 pub use client::{Behind, Guard, GuardSettings, Refusal, Route};
 #[cfg(feature = "axum")]

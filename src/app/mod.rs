@@ -138,7 +138,8 @@ impl App {
         prepare_data_dir(&config.data_dir)?;
         let store = open_store(config).await?;
         let vault = Vault::open(&config.data_dir.join(KEY_FILE), world.entropy.as_ref())?;
-        let company = cluster::company(config, &store, &vault, &world).await?;
+        // Boxed, since connecting takes much room and happens once.
+        let company = Box::pin(cluster::company(config, &store, &vault, &world)).await?;
         let issuer = config.issuer_at(bound).as_str().to_owned();
         let parts = NodeParts {
             source: Arc::new(store.clone()),

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod binding;
 pub mod client_message;
 pub mod clock;
 pub mod close;

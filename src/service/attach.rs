@@ -67,6 +67,7 @@ impl Core {
             fence: session.fence,
             // No refresh token was handed out, so none is shown to have arrived.
             generation: 0,
+            cnf: None,
             kid: None,
         })
     }

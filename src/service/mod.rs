@@ -5,6 +5,7 @@
 
 mod api_key;
 mod attach;
+mod binding;
 mod device;
 mod first;
 mod group;
@@ -32,6 +33,7 @@ mod user;
 mod vault;
 mod view;
 
+pub use binding::confirm;
 pub use group::{GroupPatch, NewGroup};
 pub use idempotency::{IdempotencyTicket, Idempotent};
 pub use late_use::LATE_USES_MAX;

@@ -83,6 +83,7 @@ impl Core {
             as_of: standing.as_of,
             fence: session.fence,
             generation: state.generation,
+            cnf: state.binding.map(|binding| self.confirmation(binding, id)),
             kid: None,
         };
         let access_token = self.sign(&claims)?;
@@ -123,6 +124,10 @@ impl Core {
             request_id: origin.request_id.clone(),
             address: origin.address.map(|address| address.to_string()),
         };
+        // Whoever shows the token alone has stolen it, or lost its other half: either way nothing is spent.
+        if !self.is_shown(state.binding, id, origin) {
+            return Err(Error::RefreshTokenInvalid);
+        }
         let now = self.clock.now();
         if !session.is_live(now) {
             return self
@@ -144,6 +149,7 @@ impl Core {
                     generation: generation.saturating_add(1),
                     rotated_at: now,
                     presented: false,
+                    ..state
                 };
                 tx.update_refresh_state(id, next).await?;
             }

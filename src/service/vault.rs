@@ -54,12 +54,15 @@ pub enum KeyFileError {
     Exposed,
 }
 
-/// The keys derived from the key file.
-pub struct Vault {
+/// The keys derived from the key file. Boxed, since they are large and go from hand to hand.
+pub struct Vault(Box<Keys>);
+
+struct Keys {
     refresh: hmac::Key,
     takeover: hmac::Key,
     sealing: RandomizedNonceKey,
     bus: hmac::Tag,
+    values: hmac::Key,
 }
 
 impl Vault {
@@ -105,17 +108,18 @@ impl Vault {
         let derive = |purpose: &str| hmac::sign(&root, purpose.as_bytes());
         let sealing = RandomizedNonceKey::new(&AES_256_GCM, derive("signing keys").as_ref())
             .map_err(|_| KeyFileError::Malformed)?;
-        Ok(Self {
+        Ok(Self(Box::new(Keys {
             refresh: hmac::Key::new(hmac::HMAC_SHA256, derive("refresh tokens").as_ref()),
             takeover: hmac::Key::new(hmac::HMAC_SHA256, derive("takeover tokens").as_ref()),
             sealing,
             bus: derive("bus"),
-        })
+            values: hmac::Key::new(hmac::HMAC_SHA256, derive("values of sessions").as_ref()),
+        })))
     }
 
     /// What the nodes that share this key know each other by.
     pub fn bus_secret(&self) -> Vec<u8> {
-        self.bus.as_ref().to_vec()
+        self.0.bus.as_ref().to_vec()
     }
 
     /// The refresh token of this number: 256 bits that only the key file can give. Nothing of it is
@@ -124,7 +128,7 @@ impl Vault {
         let mut bytes = Vec::with_capacity(REFRESH_LEN);
         bytes.extend_from_slice(session.0.as_bytes());
         bytes.extend_from_slice(&generation.to_be_bytes());
-        let mac = hmac::sign(&self.refresh, &bytes);
+        let mac = hmac::sign(&self.0.refresh, &bytes);
         bytes.extend_from_slice(mac.as_ref());
         Bearer::new(format!("{REFRESH_PREFIX}{}", BASE64.encode(bytes)))
     }
@@ -140,7 +144,7 @@ impl Vault {
             .ok()
             .filter(|bytes| bytes.len() == REFRESH_LEN)?;
         let (body, mac) = bytes.split_at(REFRESH_LEN - MAC_LEN);
-        hmac::verify(&self.refresh, body, mac).ok()?;
+        hmac::verify(&self.0.refresh, body, mac).ok()?;
         let (session, generation) = body.split_at(16);
         Some((
             SessionId(uuid::Uuid::from_slice(session).ok()?),
@@ -151,7 +155,7 @@ impl Vault {
     /// The takeover token that follows an unanswered request: the same one however often it is asked
     /// for.
     pub(super) fn takeover_token(&self, request: TakeoverRequestId) -> Bearer {
-        let mac = hmac::sign(&self.takeover, request.0.as_bytes());
+        let mac = hmac::sign(&self.0.takeover, request.0.as_bytes());
         Bearer::new(format!(
             "{}{}",
             BearerKind::Takeover.prefix(),
@@ -163,6 +167,7 @@ impl Vault {
     pub(super) fn seal(&self, name: &str, secret: &[u8]) -> Option<Vec<u8>> {
         let mut sealed = secret.to_vec();
         let nonce = self
+            .0
             .sealing
             .seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed)
             .ok()?;
@@ -177,12 +182,34 @@ impl Vault {
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut body = body.to_vec();
         let length = self
+            .0
             .sealing
             .open_in_place(nonce, Aad::from(name.as_bytes()), &mut body)
             .ok()?
             .len();
         body.truncate(length);
         Some(body)
+    }
+}
+
+impl Vault {
+    /// The value of the cookie that a session's tokens are bound to: as random as the key file, so that it
+    /// need not be kept.
+    pub(super) fn binding_cookie(&self, session: SessionId) -> Bearer {
+        self.session_value("binding cookie", session)
+    }
+
+    /// What a page of ours reads from one cookie and repeats in a header, where the browser says nothing of
+    /// who asked.
+    pub(super) fn csrf_token(&self, session: SessionId) -> Bearer {
+        self.session_value("csrf token", session)
+    }
+
+    fn session_value(&self, purpose: &str, session: SessionId) -> Bearer {
+        let mut context = hmac::Context::with_key(&self.0.values);
+        context.update(purpose.as_bytes());
+        context.update(session.0.as_bytes());
+        Bearer::new(BASE64.encode(context.sign()))
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Origin {
     pub user_agent: Option<String>,
     /// Its id.
     pub request_id: Option<String>,
+    /// The cookie that bound tokens are good beside.
+    pub binding_cookie: Option<Bearer>,
 }
 
 /// A user with rights.

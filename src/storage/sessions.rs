@@ -3,6 +3,7 @@
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::refresh::RefreshState;
 use super::row::{corrupt, platform, position, seconds, seq};
 use super::tx::{Done, Tx, on_either};
 use super::{Error, Result};
@@ -17,7 +18,7 @@ use crate::domain::session::{Session, SessionEnd};
 const COLUMNS: &str = "SELECT id, user_id, device_id, device_name, platform, fence, created_at, \
      last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
      sign_in_max_age_s, address, user_agent, \
-     generation, rotated_at, presented, ended_seq, ended_at, end_reason, ended_by, \
+     generation, rotated_at, presented, binding, ended_seq, ended_at, end_reason, ended_by, \
      replaced_by_name, replaced_by_platform FROM sessions ";
 
 #[derive(sqlx::FromRow)]
@@ -40,23 +41,13 @@ struct SessionRow {
     generation: i64,
     rotated_at: i64,
     presented: bool,
+    binding: Option<String>,
     ended_seq: Option<i64>,
     ended_at: Option<i64>,
     end_reason: Option<String>,
     ended_by: Option<String>,
     replaced_by_name: Option<String>,
     replaced_by_platform: Option<String>,
-}
-
-/// Where a session stands in the chain of its refresh tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefreshState {
-    /// The number of the current refresh token, from 1.
-    pub generation: u32,
-    /// When it was handed out first.
-    pub rotated_at: Timestamp,
-    /// Whether it, or an access token issued with it, has come back.
-    pub presented: bool,
 }
 
 /// Which sessions are wanted.
@@ -190,6 +181,12 @@ impl Tx {
                 generation: u32::try_from(row.generation).map_err(|_| corrupt("sessions"))?,
                 rotated_at: Timestamp::from_millis(row.rotated_at),
                 presented: row.presented,
+                binding: row
+                    .binding
+                    .as_deref()
+                    .map(str::parse)
+                    .transpose()
+                    .map_err(|_| corrupt("sessions"))?,
             };
             Ok((Session::try_from(row)?, state))
         })
@@ -343,38 +340,6 @@ impl Tx {
                 .bind(session.lifetimes.idle_timeout_s.map(i64::from))
                 .bind(session.lifetimes.max_age_s.map(i64::from))
                 .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
-                .execute(c)
-                .await
-                .map(Done::from)
-        })?;
-        Ok(())
-    }
-
-    /// Makes the next refresh token the current one.
-    pub async fn update_refresh_state(&mut self, id: SessionId, state: RefreshState) -> Result<()> {
-        const SQL: &str = "UPDATE sessions SET generation = $2, rotated_at = $3, presented = $4 \
-             WHERE id = $1";
-        on_either!(self, |c| {
-            sqlx::query(SQL)
-                .bind(id.0)
-                .bind(i64::from(state.generation))
-                .bind(state.rotated_at.as_millis())
-                .bind(state.presented)
-                .execute(c)
-                .await
-                .map(Done::from)
-        })?;
-        Ok(())
-    }
-
-    /// Notes that an access token issued with this refresh token has come back.
-    pub async fn mark_presented(&mut self, id: SessionId, generation: u32) -> Result<()> {
-        const SQL: &str = "UPDATE sessions SET presented = $3 WHERE id = $1 AND generation = $2";
-        on_either!(self, |c| {
-            sqlx::query(SQL)
-                .bind(id.0)
-                .bind(i64::from(generation))
-                .bind(true)
                 .execute(c)
                 .await
                 .map(Done::from)

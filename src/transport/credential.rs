@@ -39,7 +39,8 @@ impl Credential {
         }
         match cookies::access_token(headers, origins) {
             Sent::Nothing => Self::Later,
-            Sent::Stray => Self::StrayCookie,
+            // A browser says whose page opens a socket.
+            Sent::Stray | Sent::Submitted(..) => Self::StrayCookie,
             Sent::Proven(token) => Self::Token(token.to_owned()),
         }
     }

@@ -15,7 +15,7 @@ use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::node::Node;
 use crate::node::issuer::Issuers;
-use crate::service::Origin;
+use crate::service::{Origin, confirm};
 
 /// How long the claims of a foreign token are good for without asking the writers again. The index keeps
 /// what concerns them for longer.
@@ -56,9 +56,20 @@ impl Tokens {
         }
     }
 
-    /// Genuine and unexpired; ended or stale is told apart. `origin`: where the token comes from, for the
-    /// session that it may begin.
+    /// Genuine, unexpired, and beside what it is bound to; ended or stale is told apart. `origin`: where the
+    /// token comes from, and for the session that it may begin.
     pub(super) async fn examine(
+        &self,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<(Claims, Verdict), Error> {
+        let examined = self.examine_alone(token, origin).await?;
+        confirm(&examined.0, origin)?;
+        Ok(examined)
+    }
+
+    /// The same, whatever it is bound to: who asks is not who was given the token.
+    pub(super) async fn examine_alone(
         &self,
         token: &str,
         origin: &Origin,

@@ -48,8 +48,10 @@ test('tokens are never visible to script, and the session works as any other', a
   assert.equal(await throughAnother, 'not_with_cookies');
   assert.equal(await signIn(page, demo.person('anna')), 'signed_in');
   await is(page, 'live');
-  const cookies = await context.cookies();
-  assert.equal(cookies.length, 2);
+  const all = await context.cookies();
+  // One is for the page to repeat, and is good for nothing else.
+  const cookies = all.filter(({ name }) => !name.endsWith('-csrf'));
+  assert.deepEqual([cookies.length, all.length], [2, 3]);
   for (const cookie of cookies) {
     assert.ok(cookie.httpOnly && cookie.secure && cookie.sameSite === 'Strict', JSON.stringify(cookie));
     const seen = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie);
@@ -113,6 +115,46 @@ test('a late answer does not undo a sign-out', async () => {
   await until(async () => (await demo.call('GET', '/v1/sessions?state=live')).items.length === 0);
   await until(async () => (await context.cookies()).length === 0);
   await is(page, 'ended');
+});
+
+test('bound tokens: the page works as with any, and who carries them away has nothing', async () => {
+  const { context, page } = await application(/status of (400|401|415)|CORS|ERR_FAILED/);
+  await page.evaluate(async () => {
+    const { createSession } = await import('/client/index.js');
+    globalThis.session = createSession({ bound: true, namespace: 'bound' });
+    await globalThis.session.ready;
+  });
+  assert.equal(await signIn(page, demo.person('anna')), 'signed_in');
+  await is(page, 'live');
+  assert.equal(await status(page), 200);
+  const [cookie, ...others] = await context.cookies();
+  assert.deepEqual(others, []);
+  assert.ok(cookie.httpOnly && cookie.secure && cookie.sameSite === 'Strict', JSON.stringify(cookie));
+  // The token of a page that signs in by itself, as a script would find it, and from another site.
+  const person = demo.person('ben');
+  const token = await page.evaluate(async (who) => {
+    const device = { id: crypto.randomUUID(), name: 'page', platform: 'web' };
+    const body = JSON.stringify({ username: who.username, password: who.password, device });
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch('/v1/sign-in?tokens=bound', { method: 'POST', headers, body });
+    return (await answer.json()).access_token;
+  }, person);
+  const me = (where, address) =>
+    where.evaluate(([url, bearer]) => fetch(url, { headers: { authorization: `Bearer ${bearer}` }, credentials: 'include' }).then((answer) => answer.status, () => 'refused'), [address, token]);
+  assert.equal(await me(page, `${origin}/v1/me`), 200);
+  const thief = await company.device({ expectedComplaints: /status of (400|401|415)|CORS|ERR_FAILED/ });
+  await thief.page.goto(`${origin}/docs`);
+  assert.equal(await me(thief.page, `${origin}/v1/me`), 401);
+  const code = await thief.page.evaluate(async (bearer) => {
+    const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/v1/socket?auth=message`, 'sessionwire.v1');
+    socket.onopen = () => socket.send(JSON.stringify({ type: 'auth', token: bearer }));
+    return new Promise((resolve) => (socket.onclose = (event) => resolve(event.code)));
+  }, token);
+  assert.equal(code, 4500);
+  const elsewhere = await context.newPage();
+  await elsewhere.goto(`${demo.url}/docs`);
+  // The same browser, a page of another site: the cookie stays at home.
+  assert.equal(await me(elsewhere, `${demo.url}/v1/me`), 401);
 });
 
 test('a page of another origin can do nothing with the cookies', async () => {

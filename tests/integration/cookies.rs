@@ -48,9 +48,11 @@ impl<'a> Browser<'a> {
     }
 
     fn keep(&mut self, set: &str) {
-        for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Strict"] {
+        for attribute in ["Path=/", "Secure", "SameSite=Strict"] {
             assert!(set.contains(attribute), "{set}");
         }
+        // A page repeats what one of them says; no script sees the others.
+        assert_ne!(set.contains("HttpOnly"), set.contains("-csrf="), "{set}");
         let (name, rest) = set.split_once('=').unwrap();
         assert!(name.starts_with("__Host-"), "{set}");
         let value = rest.split(';').next().unwrap();
@@ -93,7 +95,7 @@ async fn a_session_lives_in_cookies_that_no_script_sees() {
         .iter()
         .map(|(_, value)| value.clone())
         .collect();
-    assert_eq!(secrets.len(), 2);
+    assert_eq!(secrets.len(), 3);
     let text = signed_in.body.to_string();
     assert!(secrets.iter().all(|secret| !text.contains(secret)));
 
@@ -108,7 +110,7 @@ async fn a_session_lives_in_cookies_that_no_script_sees() {
 
     let preview = browser.post("/v1/sign-out?dry_run=true").await;
     assert_eq!(preview.body["dry_run"], true);
-    assert_eq!(browser.cookies.len(), 2);
+    assert_eq!(browser.cookies.len(), 3);
     browser.post("/v1/sign-out").await;
     assert!(browser.cookies.is_empty());
     assert_eq!(browser.me().await.code(), "token_missing");
@@ -131,6 +133,60 @@ async fn what_another_site_makes_the_browser_send_does_not_count() {
     }
     browser.site = "same-origin";
     assert_eq!(browser.me().await.status, 200);
+}
+
+#[tokio::test]
+async fn where_the_browser_says_nothing_the_page_repeats_its_cookie() {
+    let server = Server::start().await;
+    for name in ["anna", "ben"] {
+        server.user(name, &[]).await;
+    }
+    let (mut anna, mut ben) = (Browser::new(&server), Browser::new(&server));
+    anna.sign_in("anna").await;
+    ben.sign_in("ben").await;
+    let csrf = |browser: &Browser<'_>| {
+        let mut pairs = browser.cookies.iter();
+        let found = pairs.find(|(name, _)| name.ends_with("-csrf"));
+        found.unwrap().1.clone()
+    };
+    let cookies = anna.header();
+    let ask = async |method: Method, path: &str, cookies: &str, headers: &[(&str, &str)]| {
+        let mut request = server.http.request(method, format!("{}{path}", server.url));
+        request = request.header("cookie", cookies).json(&json!({}));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::read(request.send().await.unwrap()).await
+    };
+    let (own, bens) = (csrf(&anna), csrf(&ben));
+    let repeated = [("x-csrf-token", own.as_str())];
+    let path = "/v1/socket-tickets";
+    let good = ask(Method::POST, path, &cookies, &repeated).await;
+    assert_eq!(good.status, 201, "{}", good.body);
+    assert_eq!(
+        ask(Method::POST, path, &cookies, &[]).await.code(),
+        "token_missing"
+    );
+    // What fits together and is another session's proves nothing.
+    let planted = cookies.replace(&own, &bens);
+    let answer = ask(Method::POST, path, &planted, &[("x-csrf-token", &bens)]).await;
+    assert_eq!(answer.code(), "token_missing");
+    let refreshing = "/v1/token/refresh";
+    let answer = ask(
+        Method::POST,
+        refreshing,
+        &planted,
+        &[("x-csrf-token", &bens)],
+    )
+    .await;
+    assert_eq!(answer.code(), "token_missing");
+    let cross = [repeated[0], ("sec-fetch-site", "cross-site")];
+    assert_eq!(
+        ask(Method::POST, path, &cookies, &cross).await.code(),
+        "token_missing"
+    );
+    let refreshed = ask(Method::POST, refreshing, &cookies, &repeated).await;
+    assert_eq!(refreshed.status, 200, "{}", refreshed.body);
 }
 
 #[tokio::test]

@@ -204,7 +204,7 @@ async fn a_position_that_never_was_begins_anew() {
 async fn a_service_hears_that_nothing_happened() {
     let server = Server::start().await;
     let mut service = Service::start(&server, None).await;
-    service.until(server.node.head().0).await;
+    service.until(server.head().await).await;
     let beat = service.reader.next().await.unwrap();
     assert_eq!(beat.event, "changes");
     assert_eq!(beat.data["after"], beat.data["seq"]);

@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod back_channel;
 #[cfg(test)]
+mod bound_tokens;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod cookies;

@@ -262,6 +262,7 @@ def forged() -> list[dict]:
         "x5u": token(x5u="https://attacker.example/chain"),
         "x5c": token(x5c=["AAAA"]),
         "crit": token(crit=["exp"]),
+        "bound to what nobody shows": token(claims(cnf={"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})),
         "a nested token": token(cty="JWT"),
         "compressed": token(zip="DEF"),
         "longer than 16 KiB": token(claims(groups=["g" * 100] * 200)),

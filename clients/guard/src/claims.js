@@ -30,6 +30,8 @@ const MEMBERS = {
  */
 export function readClaims(payload, kid) {
   if (typeof payload !== 'object' || payload === null) return null;
+  // Good only beside something that is not shown here (RFC 7800): it may be stolen.
+  if (Object.hasOwn(payload, 'cnf')) return null;
   /** @type {Record<string, unknown>} */
   const claims = {};
   for (const [name, fits] of Object.entries(MEMBERS)) {

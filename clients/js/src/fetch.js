@@ -17,9 +17,10 @@ const CURABLE = ['token_stale', 'token_expired'];
  * @param {import('./keeper.js').Keeper} parts.keeper
  * @param {import('./tokens.js').Tokens} parts.tokens
  * @param {boolean} parts.cookies
+ * @param {boolean} parts.bound
  * @returns {typeof globalThis.fetch}
  */
-export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookies }) {
+export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookies, bound }) {
   const trusted = new Set([new URL(base).origin, ...trustedOrigins.map((origin) => new URL(origin).origin)]);
 
   /** @type {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>} */
@@ -47,6 +48,8 @@ export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookie
       // The browser adds cookies by itself, to the origin that set them and no other.
       if (cookies) return fetch(target, { ...init, headers, credentials: 'include' });
       headers.set('authorization', `Bearer ${session.grant.accessToken}`);
+      // What the token is bound to goes to the server alone: others could not check it.
+      if (bound && url.origin === new URL(base).origin) return fetch(target, { ...init, headers, credentials: 'include' });
       return fetch(target, { ...init, headers });
     };
 

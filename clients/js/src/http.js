@@ -17,6 +17,7 @@ export class Api {
   #fetch;
   #time;
   #cookies;
+  #bound;
   #closed = new AbortController();
   /** @type {Promise<unknown>} The call before. */
   #before = Promise.resolve();
@@ -26,12 +27,14 @@ export class Api {
    * @param {typeof globalThis.fetch} fetch
    * @param {import('./time.js').Time} time
    * @param {boolean} cookies
+   * @param {boolean} [bound]
    */
-  constructor(base, fetch, time, cookies) {
+  constructor(base, fetch, time, cookies, bound = false) {
     this.#base = base;
     this.#fetch = fetch;
     this.#time = time;
     this.#cookies = cookies;
+    this.#bound = bound;
   }
 
   /**
@@ -40,7 +43,8 @@ export class Api {
    * @param {object} body
    */
   enter(path, body) {
-    return this.post(this.#cookies ? `${path}?tokens=cookie` : path, { body });
+    const tokens = this.#cookies ? '?tokens=cookie' : this.#bound ? '?tokens=bound' : '';
+    return this.post(path + tokens, { body });
   }
 
   /**
@@ -80,7 +84,7 @@ export class Api {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         cache: 'no-store',
-        credentials: this.#cookies ? 'include' : 'omit',
+        credentials: this.#cookies || this.#bound ? 'include' : 'omit',
         keepalive: lasting,
         signal,
       }),

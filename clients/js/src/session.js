@@ -51,10 +51,10 @@ export class Session {
 
   /** @param {import('./settings.js').Settings} settings */
   constructor(settings) {
-    const { base, time, platform, namespace, trustedOrigins, cookies, fetch, SocketClass, idleAfterMs } = settings;
+    const { base, time, platform, namespace, trustedOrigins, cookies, bound, fetch, SocketClass, idleAfterMs } = settings;
     const report = (/** @type {import('./types.js').Report} */ it) => this.#emitter.emit('error', it);
     this.#time = time;
-    this.#api = new Api(base, fetch, time, cookies);
+    this.#api = new Api(base, fetch, time, cookies, bound);
     this.#keep = openKeep(settings, report, (message) => this.#onTab(message));
     this.#state = this.#keep.mayHoldSession ? 'connecting' : 'ended';
     this.#keeper = new Keeper({
@@ -93,6 +93,7 @@ export class Session {
         socketAddress: `${base.replace(/^http/, 'ws')}/v1/socket${platform.document && !cookies ? '?auth=message' : ''}`,
         streamAddress: `${base}/v1/stream`,
         cookies,
+        bound,
       },
       online: platform.online(),
       around: {
@@ -126,7 +127,7 @@ export class Session {
       online: () => this.#link.online(),
       offline: () => this.#link.offline(),
     });
-    const refetching = tokenFetch({ base, trustedOrigins, fetch, keeper: this.#keeper, tokens: this.#tokens, cookies });
+    const refetching = tokenFetch({ base, trustedOrigins, fetch, keeper: this.#keeper, tokens: this.#tokens, cookies, bound });
     /**
      * Like `fetch`, with the token.
      * @type {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>}

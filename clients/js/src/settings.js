@@ -11,6 +11,7 @@ import { systemTime } from './time.js';
  * @property {string} base Without a slash at its end.
  * @property {'memory' | 'local' | import('./types.js').TextStorage} storage
  * @property {boolean} cookies The tokens are in cookies, and the storage holds everything else.
+ * @property {boolean} bound The tokens are good only beside a cookie.
  * @property {NonNullable<import('./types.js').Options['device']>} device
  * @property {string} namespace
  * @property {readonly string[]} trustedOrigins
@@ -26,7 +27,7 @@ import { systemTime } from './time.js';
  * @returns {Settings}
  */
 export function readOptions(options) {
-  const { storage = 'memory', device = {}, namespace = 'default', trustedOrigins = [], idleAfterMs } = options;
+  const { storage = 'memory', bound = false, device = {}, namespace = 'default', trustedOrigins = [], idleAfterMs } = options;
   const { time = systemTime, platform = platformOf() } = options.internals ?? {};
   const url = options.url || platform.origin;
   if (!url) throw new TypeError('Outside a page, createSession needs `url`: the address of the server.');
@@ -37,6 +38,9 @@ export function readOptions(options) {
   if (!cookies && storage !== 'memory' && storage !== 'local' && typeof storage?.get !== 'function') {
     throw new TypeError("`storage` is 'memory', 'local', 'cookie' or an object with get, set and remove.");
   }
+  if (bound && (cookies || !platform.document)) {
+    throw new TypeError("`bound` is for pages whose tokens are not in cookies: only a browser keeps the cookie that they are bound to.");
+  }
   const fetch = options.fetch ?? globalThis.fetch;
   if (typeof fetch !== 'function') throw new TypeError('There is no fetch here: pass one as `fetch`.');
   const SocketClass = options.WebSocket ?? globalThis.WebSocket;
@@ -44,6 +48,7 @@ export function readOptions(options) {
     base: origin + pathname.replace(/\/+$/, ''),
     storage: cookies ? 'local' : storage,
     cookies,
+    bound,
     device,
     namespace,
     trustedOrigins,

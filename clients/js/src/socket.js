@@ -32,6 +32,7 @@ import { openWebSocket } from './websocket.js';
  * @property {string} socketAddress
  * @property {string} streamAddress
  * @property {boolean} cookies The request carries the token by itself.
+ * @property {boolean} bound It carries what the token is bound to.
  */
 
 export class Link {
@@ -190,11 +191,11 @@ export class Link {
 
   /** @type {import('./carrier.js').Open} */
   #lane(transport, token, on) {
-    const { SocketClass, fetch, socketAddress, streamAddress, cookies } = this.#ways;
+    const { SocketClass, fetch, socketAddress, streamAddress, cookies, bound } = this.#ways;
     if (transport === 'websocket' && SocketClass) {
       return openWebSocket({ SocketClass, address: socketAddress, auth: cookies ? null : { type: 'auth', token }, on });
     }
-    return openStream({ fetch, address: streamAddress, token: cookies ? null : token, heard: this.#heard, on });
+    return openStream({ fetch, address: streamAddress, token: cookies ? null : token, bound, heard: this.#heard, on });
   }
 
   /**

@@ -14,6 +14,7 @@ import { readEvent } from './messages.js';
  * @property {typeof globalThis.fetch} fetch
  * @property {string} address
  * @property {string | null} token null where the browser sends a cookie by itself.
+ * @property {boolean} [bound] The request carries what the token is bound to.
  * @property {number | null} heard The last message's `id`.
  * @property {LaneEvents} on
  */
@@ -50,7 +51,7 @@ export function openStream(parts) {
  * @param {AbortSignal} signal
  * @returns {Promise<[number, string]>} How it ended.
  */
-async function carry({ fetch, address, token, heard, on }, signal) {
+async function carry({ fetch, address, token, bound, heard, on }, signal) {
   const response = await fetch(address, {
     headers: {
       accept: 'text/event-stream',
@@ -58,7 +59,7 @@ async function carry({ fetch, address, token, heard, on }, signal) {
       ...(heard === null ? {} : { 'last-event-id': String(heard) }),
     },
     cache: 'no-store',
-    credentials: token === null ? 'include' : 'omit',
+    credentials: token === null || bound ? 'include' : 'omit',
     signal,
   });
   if (!response.ok) return refused(response, on);

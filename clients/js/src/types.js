@@ -108,6 +108,7 @@
  * @typedef {object} Options
  * @property {string} [url] Base address of the server; left out: the page's origin.
  * @property {'memory' | 'local' | 'cookie' | TextStorage} [storage]
+ * @property {boolean} [bound] The tokens are good only beside a cookie that no script sees: stolen, they are worth nothing elsewhere.
  * @property {{ id?: string, name?: string, platform?: Platform }} [device]
  * @property {string} [namespace] Two namespaces are two devices.
  * @property {readonly string[]} [trustedOrigins] Other origins that may be sent the token by `session.fetch`.

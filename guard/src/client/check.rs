@@ -118,7 +118,12 @@ impl Shared {
         }
         self.counts.cache_miss();
         let verified = self.keys.verify(token);
-        let claims = Arc::new(verified.map_err(|unverified| match unverified {
+        let unbound = verified.and_then(|claims| match claims.cnf {
+            None => Ok(claims),
+            // What it is good beside is not shown here: it may be stolen.
+            Some(_) => Err(Unverified::Forged),
+        });
+        let claims = Arc::new(unbound.map_err(|unverified| match unverified {
             Unverified::Forged => Said::Settled(Err(Refusal::Invalid)),
             Unverified::NoKeys => Said::Settled(Err(Refusal::CannotDecide)),
             Unverified::UnknownKey => Said::UnknownKey,

@@ -63,6 +63,8 @@ pub(in crate::node) struct Identified {
     pub(super) identity: Identity,
     /// The key that vouched for the client's token, where one of ours did.
     pub(super) kid: Option<Arc<str>>,
+    /// Whether the client showed what its session's tokens are bound to.
+    pub(super) is_bound: bool,
     phase: Phase,
     pub(super) timing: Timing,
     pub(super) expires_at: Timestamp,
@@ -86,6 +88,7 @@ impl Identified {
         Self {
             identity,
             kid: claims.kid.clone(),
+            is_bound: claims.cnf.is_some(),
             expires_at: Timestamp::from_seconds(claims.exp),
             phase: Phase::Arriving(Box::new(Arrival {
                 claims: Box::new(claims),

@@ -113,6 +113,10 @@ impl Identified {
         if claims.sid != self.identity.session || claims.sub != self.identity.user {
             return Err(Refused::Foreign);
         }
+        // What the first token was bound to was there when the socket opened, and can't be shown again.
+        if claims.cnf.is_some() && !self.is_bound {
+            return Err(Refused::Bad(Error::TokenInvalid));
+        }
         let expires_at = Timestamp::from_seconds(claims.exp);
         if expires_at < self.expires_at || expires_at <= now {
             let what = "the token is older than the one in use";

@@ -149,6 +149,7 @@ fn claims(clock: &ManualClock, lives_s: i64) -> Claims {
         as_of: Seq(5),
         fence: Seq(1),
         generation: 0,
+        cnf: None,
         kid: None,
     }
 }

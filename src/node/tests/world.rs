@@ -124,6 +124,7 @@ impl World {
             as_of: self.node.head(),
             fence: Seq(0),
             generation: 0,
+            cnf: None,
             kid: None,
         }
     }

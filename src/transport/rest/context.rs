@@ -21,8 +21,10 @@ use super::{RestSettings, RestState};
 use crate::domain::access::{Actor, Cause, InitiatingEntity};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
+use crate::domain::secret::Bearer;
 use crate::service::Origin;
 use crate::transport::address::client_address;
+use crate::transport::cookies;
 
 /// The id of a request, in both directions.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,6 +60,7 @@ pub(super) struct Context {
     pub(super) started: Duration,
     address: Option<IpAddr>,
     user_agent: Option<Arc<str>>,
+    binding_cookie: Option<Bearer>,
 }
 
 impl Context {
@@ -70,6 +73,7 @@ impl Context {
             started: frame.clock.uptime(),
             address: address_of(request, &frame.settings.trusted_proxies),
             user_agent: user_agent(headers).map(Into::into),
+            binding_cookie: cookies::binding(headers),
         }
     }
 
@@ -83,6 +87,7 @@ impl Context {
             address: self.address,
             user_agent: self.user_agent.as_deref().map(str::to_owned),
             request_id: Some(self.request_id().to_owned()),
+            binding_cookie: self.binding_cookie.clone(),
         }
     }
 

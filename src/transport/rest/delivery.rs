@@ -13,8 +13,10 @@ use super::extract::{Json, Query};
 use super::problem::Problem;
 use super::sign_in::{DeviceBody, SignedInBody};
 use super::users::UserBody;
+use crate::domain::binding::Binding;
 use crate::domain::error::Error;
 use crate::domain::id::{Seq, SessionId};
+use crate::domain::session::Session;
 use crate::service::SignedIn;
 use crate::transport::cookies::{self, Tokens};
 
@@ -27,6 +29,8 @@ pub(super) enum Delivery {
     Body,
     /// Into cookies.
     Cookie,
+    /// Into the answer, and good only beside a cookie that comes with it.
+    Bound,
 }
 
 /// The member of a query that says so.
@@ -35,7 +39,8 @@ pub(super) enum Delivery {
 #[into_params(parameter_in = Query)]
 pub(super) struct DeliveryQuery {
     /// `cookie`: the tokens come as cookies (`HttpOnly`, `Secure`, `SameSite=Strict`) and not in the answer.
-    /// For pages of the server's own or an allowed origin.
+    /// `bound`: they come in the answer, and are good only beside a cookie (`HttpOnly`) that comes with it. Both
+    /// for pages of the server's own or an allowed origin.
     #[param(inline)]
     tokens: Delivery,
 }
@@ -46,7 +51,7 @@ impl FromRequestParts<RestState> for Delivery {
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
         let Query(query) = Query::<DeliveryQuery>::from_request_parts(parts, rest).await?;
         let origins = &rest.settings.allowed_origins;
-        if query.tokens == Self::Cookie && !cookies::asked_by_own_page(&parts.headers, origins) {
+        if query.tokens != Self::Body && !cookies::asked_by_own_page(&parts.headers, origins) {
             return Err(Error::Forbidden(
                 "cookies are for pages of the server's own or an allowed origin",
             )
@@ -76,23 +81,61 @@ pub(super) struct SignedInByCookieBody {
 
 impl Delivery {
     /// The answer that hands a session over.
-    pub(super) fn hand_over(self, signed_in: SignedIn, status: StatusCode) -> Response {
-        match self {
+    pub(super) async fn hand_over(
+        self,
+        rest: &RestState,
+        signed_in: SignedIn,
+        status: StatusCode,
+    ) -> Result<Response, Problem> {
+        Ok(match self {
             Self::Body => (status, Json(SignedInBody::from(signed_in))).into_response(),
-            Self::Cookie => by_cookie(signed_in, status),
+            Self::Cookie => by_cookie(rest, signed_in, status),
+            Self::Bound => {
+                let bound = rest
+                    .core
+                    .bind(signed_in.session.id, Binding::Cookie)
+                    .await?;
+                beside_cookie(rest, bound, status)
+            }
+        })
+    }
+
+    /// The answer to a refresh: a bound session's tokens stay so.
+    pub(super) fn hand_over_again(self, rest: &RestState, signed_in: SignedIn) -> Response {
+        match self {
+            Self::Cookie => by_cookie(rest, signed_in, StatusCode::OK),
+            Self::Body | Self::Bound if signed_in.claims.cnf.is_some() => {
+                beside_cookie(rest, signed_in, StatusCode::OK)
+            }
+            Self::Body | Self::Bound => Json(SignedInBody::from(signed_in)).into_response(),
         }
     }
 }
 
-fn by_cookie(signed_in: SignedIn, status: StatusCode) -> Response {
-    let session = signed_in.session;
-    // Who did not ask to be remembered is forgotten with the browser's session.
+/// How long a browser keeps what comes with a session, in seconds. Who did not ask to be remembered is forgotten
+/// with the browser's session.
+fn keep_s(session: &Session) -> Option<u64> {
     let keep = session.expires_at.since(session.last_active_at).as_secs();
+    session.remembered.then_some(keep)
+}
+
+fn beside_cookie(rest: &RestState, signed_in: SignedIn, status: StatusCode) -> Response {
+    let keep_s = keep_s(&signed_in.session);
+    let value = rest.core.binding_cookie(signed_in.session.id);
+    let mut response = (status, Json(SignedInBody::from(signed_in))).into_response();
+    cookies::set_binding(response.headers_mut(), &value, keep_s);
+    response
+}
+
+fn by_cookie(rest: &RestState, signed_in: SignedIn, status: StatusCode) -> Response {
+    let session = signed_in.session;
     let refresh = signed_in.refresh_token;
+    let csrf = rest.core.csrf_token(session.id);
     let tokens = Tokens {
         access: &signed_in.access_token,
         refresh: refresh.expose(),
-        keep_s: session.remembered.then_some(keep),
+        csrf: csrf.expose(),
+        keep_s: keep_s(&session),
     };
     let body = SignedInByCookieBody {
         session_id: session.id,

@@ -28,6 +28,7 @@ use super::{
     sessions, sign_in, sign_in_token, signing_keys, sinks, users, verify,
 };
 use crate::domain::error::{Error, ErrorCode};
+use crate::transport::cookies::X_CSRF_TOKEN;
 
 /// How long a browser may remember that an origin is allowed.
 const CORS_MAX_AGE: Duration = Duration::from_mins(10);
@@ -206,6 +207,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             CONTENT_TYPE,
             IDEMPOTENCY_KEY,
             LAST_EVENT_ID,
+            X_CSRF_TOKEN,
             X_REQUEST_ID,
         ])
         .expose_headers([

@@ -270,5 +270,5 @@ async fn start_session(
         };
         return Ok(Created(by_ticket).into_response());
     }
-    Ok(answer(signed_in, StatusCode::CREATED, Delivery::Body))
+    answer(&rest, signed_in, StatusCode::CREATED, Delivery::Body).await
 }

@@ -188,10 +188,15 @@ impl PendingBody {
 }
 
 /// The answer to a sign-in: tokens with this status, or 202 while devices are being asked.
-pub(super) fn answer(answer: SignInAnswer, status: StatusCode, delivery: Delivery) -> Response {
+pub(super) async fn answer(
+    rest: &RestState,
+    answer: SignInAnswer,
+    status: StatusCode,
+    delivery: Delivery,
+) -> Result<Response, Problem> {
     match PendingBody::of(answer) {
-        Ok(pending) => (StatusCode::ACCEPTED, Json(pending)).into_response(),
-        Err(signed_in) => delivery.hand_over(*signed_in, status),
+        Ok(pending) => Ok((StatusCode::ACCEPTED, Json(pending)).into_response()),
+        Err(signed_in) => delivery.hand_over(rest, *signed_in, status).await,
     }
 }
 
@@ -219,11 +224,8 @@ async fn sign_in(
     Json(body): Json<SignInBody>,
 ) -> Result<Response, Problem> {
     let signed_in = rest.core.sign_in(body.read()?, &context.origin()).await?;
-    Ok(answer(
-        settled(&rest, signed_in).await,
-        StatusCode::OK,
-        delivery,
-    ))
+    let signed_in = settled(&rest, signed_in).await;
+    answer(&rest, signed_in, StatusCode::OK, delivery).await
 }
 
 /// Whoever lost the seat is refused by the time the newcomer has it.
@@ -249,11 +251,8 @@ async fn take_over(
 ) -> Result<Response, Problem> {
     let token = Bearer::new(body.takeover_token);
     let signed_in = rest.core.take_over(&token, &context.origin()).await?;
-    Ok(answer(
-        settled(&rest, signed_in).await,
-        StatusCode::OK,
-        delivery,
-    ))
+    let signed_in = settled(&rest, signed_in).await;
+    answer(&rest, signed_in, StatusCode::OK, delivery).await
 }
 
 /// Ask whether the devices in the way have answered
@@ -269,11 +268,8 @@ async fn poll_request(
 ) -> Result<Response, Problem> {
     let token = Bearer::new(body.request_token);
     let signed_in = rest.core.poll_request(&token).await?;
-    Ok(answer(
-        settled(&rest, signed_in).await,
-        StatusCode::OK,
-        delivery,
-    ))
+    let signed_in = settled(&rest, signed_in).await;
+    answer(&rest, signed_in, StatusCode::OK, delivery).await
 }
 
 /// Refresh the tokens of a session
@@ -294,13 +290,22 @@ async fn refresh_token(
     let (token, delivery) = match (body.refresh_token, in_cookie) {
         (Some(token), _) => (token, Delivery::Body),
         (None, Sent::Proven(token)) => (token.to_owned(), Delivery::Cookie),
+        (None, Sent::Submitted(token, repeated)) => {
+            let session = rest
+                .core
+                .session_of_refresh_token(&Bearer::new(token.to_owned()));
+            if !session.is_some_and(|it| rest.core.is_csrf_token(it, repeated)) {
+                return Err(Error::TokenMissing.into());
+            }
+            (token.to_owned(), Delivery::Cookie)
+        }
         (None, Sent::Stray) => return Err(Error::TokenMissing.into()),
         (None, Sent::Nothing) => return Err(Problem::invalid("`refresh_token` is missing")),
     };
     let token = Bearer::new(token);
     let refreshed = rest.core.refresh(&token, &context.origin()).await;
     match refreshed.map_err(Problem::from) {
-        Ok(signed_in) => Ok(delivery.hand_over(signed_in, StatusCode::OK)),
+        Ok(signed_in) => Ok(delivery.hand_over_again(&rest, signed_in)),
         Err(problem) if delivery == Delivery::Cookie && is_over(&problem) => {
             Ok(Leaving(problem).into_response())
         }

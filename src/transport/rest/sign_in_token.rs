@@ -58,9 +58,6 @@ async fn sign_in_by_token(
         .core
         .sign_in_by_proof(proof, Some(device), body.remember_me, &context.origin())
         .await?;
-    Ok(answer(
-        settled(&rest, signed_in).await,
-        StatusCode::OK,
-        delivery,
-    ))
+    let signed_in = settled(&rest, signed_in).await;
+    answer(&rest, signed_in, StatusCode::OK, delivery).await
 }

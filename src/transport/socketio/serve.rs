@@ -64,6 +64,8 @@ pub(super) async fn serve(
         address: greeting.address,
         user_agent: None,
         request_id: None,
+        // Headers are not looked at: bound tokens come as tickets.
+        binding_cookie: None,
     };
     // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
     match Box::pin(shake_hands(&mut wire, visitor, &state, &greeting, &origin)).await {

@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::address::client_address;
+use super::cookies;
 use super::credential::Credential;
 use super::driver::{BEAT_MAX, hold, turn_away};
 use super::outlet::Outlet;
@@ -70,6 +71,7 @@ async fn stream(
         address,
         user_agent: None,
         request_id: None,
+        binding_cookie: cookies::binding(&headers),
     };
     let opened = open(&state, &headers, &origin).await?;
     let underlay = underlay.map(|Extension(underlay)| underlay);

@@ -19,6 +19,7 @@ use axum::routing::get;
 use http::HeaderMap;
 
 use super::address::client_address;
+use super::cookies;
 use super::credential::Credential;
 use super::rest::Problem;
 use super::sockets::{SocketSettings, SocketState};
@@ -56,6 +57,7 @@ async fn upgrade(
     let settings = &state.settings;
     let greeting = Greeting {
         origin_allowed: settings.allowed_origins.admit(&headers),
+        binding_cookie: cookies::binding(&headers),
         credential: Credential::of(
             &headers,
             query.as_deref().unwrap_or_default(),

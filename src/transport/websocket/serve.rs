@@ -8,6 +8,7 @@ use axum::extract::ws::WebSocket;
 use super::wire::WebSocketWire;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::domain::secret::Bearer;
 use crate::node::{Line, Output, Visitor};
 use crate::service::Origin;
 use crate::transport::credential::Credential;
@@ -19,6 +20,7 @@ pub(super) struct Greeting {
     pub(super) origin_allowed: bool,
     pub(super) credential: Credential,
     pub(super) address: Option<IpAddr>,
+    pub(super) binding_cookie: Option<Bearer>,
 }
 
 /// The life of a socket.
@@ -28,6 +30,7 @@ pub(super) async fn serve(socket: WebSocket, state: SocketState, greeting: Greet
         address: greeting.address,
         user_agent: None,
         request_id: None,
+        binding_cookie: greeting.binding_cookie.clone(),
     };
     // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
     match Box::pin(shake_hands(&mut wire, &state, greeting, &origin)).await {

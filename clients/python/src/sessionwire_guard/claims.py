@@ -58,6 +58,8 @@ def claims_from(members: object, kid: str | None = None) -> Claims:
     """The claims of an object that has them among its members. Raises `Unreadable`."""
     if not isinstance(members, dict):
         raise strict.Unreadable("an object is expected")
+    if "cnf" in members:
+        raise strict.Unreadable("it is good only beside something that is not shown here (RFC 7800), and may be stolen")
     member = members.get
     return Claims(
         iss=strict.text(member("iss")),

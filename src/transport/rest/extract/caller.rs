@@ -100,7 +100,11 @@ pub(in crate::transport::rest) async fn identify(
         return Ok(known.clone());
     }
     let origin = Context::from_request_parts(parts, rest).await?.origin();
-    let identity = recognise(token_of(&parts.headers, rest)?, &origin, rest).await?;
+    let brought = token_of(&parts.headers, rest)?;
+    let identity = recognise(brought.token, &origin, rest).await?;
+    if let Identity::User(claims) = &identity {
+        brought.prove(claims, rest)?;
+    }
     parts.extensions.insert(identity.clone());
     Ok(identity)
 }
@@ -124,13 +128,49 @@ pub(super) async fn recognise(
     }
 }
 
+/// The token that a request brings.
+#[derive(Clone, Copy)]
+pub(super) struct Brought<'a> {
+    pub(super) token: &'a str,
+    /// What a page repeated of its cookie, where that has to prove that it is one of ours.
+    repeated: Option<&'a str>,
+}
+
+impl<'a> Brought<'a> {
+    /// The token, where nothing has yet to be proven.
+    pub(super) fn alone(&self) -> Result<&'a str, Error> {
+        match self.repeated {
+            None => Ok(self.token),
+            Some(_) => Err(Error::TokenMissing),
+        }
+    }
+
+    /// Whether a page of ours asked, now that the session is known.
+    pub(super) fn prove(&self, claims: &Claims, rest: &RestState) -> Result<(), Error> {
+        match self.repeated {
+            Some(repeated) if !rest.core.is_csrf_token(claims.sid, repeated) => {
+                Err(Error::TokenMissing)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 /// The token of the request: the header's, else the session's cookie.
-pub(super) fn token_of<'a>(headers: &'a HeaderMap, rest: &RestState) -> Result<&'a str, Error> {
+pub(super) fn token_of<'a>(headers: &'a HeaderMap, rest: &RestState) -> Result<Brought<'a>, Error> {
+    let alone = |token| Brought {
+        token,
+        repeated: None,
+    };
     if headers.contains_key(AUTHORIZATION) {
-        return bearer(headers);
+        return bearer(headers).map(alone);
     }
     match cookies::access_token(headers, &rest.settings.allowed_origins) {
-        Sent::Proven(token) => Ok(token),
+        Sent::Proven(token) => Ok(alone(token)),
+        Sent::Submitted(token, repeated) => Ok(Brought {
+            token,
+            repeated: Some(repeated),
+        }),
         Sent::Nothing | Sent::Stray => Err(Error::TokenMissing),
     }
 }
@@ -168,9 +208,13 @@ impl FromRequestParts<RestState> for SignedInUserStale {
 
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
         let context = Context::from_request_parts(parts, rest).await?;
-        let token = token_of(&parts.headers, rest)?;
+        let brought = token_of(&parts.headers, rest)?;
         let origin = context.origin();
-        let claims = rest.tokens.check_allowing_stale(token, &origin).await?;
+        let claims = rest
+            .tokens
+            .check_allowing_stale(brought.token, &origin)
+            .await?;
+        brought.prove(&claims, rest)?;
         rest.core.note_presented(&claims).await?;
         let claims = Arc::new(claims);
         Ok(Self(SignedInUser { claims, context }))

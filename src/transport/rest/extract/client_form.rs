@@ -88,7 +88,7 @@ fn secret(headers: &HeaderMap, rest: &RestState) -> Result<String, Error> {
         Some((scheme, encoded)) if scheme.eq_ignore_ascii_case("basic") => {
             basic_password(encoded.trim()).ok_or(Error::TokenInvalid)
         }
-        _ => token_of(headers, rest).map(str::to_owned),
+        _ => Ok(token_of(headers, rest)?.alone()?.to_owned()),
     }
 }
 

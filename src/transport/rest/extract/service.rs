@@ -11,6 +11,7 @@ use crate::domain::access::{Actor, InitiatingEntity, Scope};
 use crate::domain::error::Error;
 use crate::domain::secret::Bearer;
 use crate::service::{Call, Mode, Origin, Power};
+use crate::transport::cookies;
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
 use crate::transport::rest::problem::Problem;
@@ -42,7 +43,7 @@ impl Credential {
     ) -> Result<Self, Problem> {
         let credential = Self {
             context: Context::from_request_parts(parts, rest).await?,
-            token: Bearer::new(token_of(&parts.headers, rest)?.to_owned()),
+            token: Bearer::new(token_of(&parts.headers, rest)?.alone()?.to_owned()),
             suffices,
         };
         credential.check(rest).await?;
@@ -102,8 +103,12 @@ pub(in crate::transport::rest) async fn asked_about(
     rest: &RestState,
 ) -> Result<Claims, Problem> {
     // Who asks is a proxy or a service, and not the person's own program.
-    let origin = Origin::default();
-    let mut token = token_of(headers, rest)?;
+    let origin = Origin {
+        binding_cookie: cookies::binding(headers),
+        ..Origin::default()
+    };
+    let brought = token_of(headers, rest)?;
+    let mut token = brought.token;
     if is_of_service(token, rest)? {
         if !recognise(token, &origin, rest).await?.may(Scope::Verify) {
             return Err(forbidden());
@@ -112,6 +117,7 @@ pub(in crate::transport::rest) async fn asked_about(
         token = given.to_str().map_err(|_| Error::TokenInvalid)?;
     }
     let claims = rest.tokens.check(token, &origin).await?;
+    brought.prove(&claims, rest)?;
     rest.core.note_presented(&claims).await?;
     Ok(claims)
 }

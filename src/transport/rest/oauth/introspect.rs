@@ -77,7 +77,7 @@ async fn introspect(
         Err(Error::TokenInvalid | Error::TokenExpired) => return Ok(Json(active(None))),
         Err(other) => return Err(other.into()),
     }
-    let claims = match rest.tokens.examine(&question.token, &origin).await {
+    let claims = match rest.tokens.examine_alone(&question.token, &origin).await {
         Ok((claims, Verdict::Good)) => {
             rest.core.note_presented(&claims).await?;
             Some(Said::OfSession(claims))

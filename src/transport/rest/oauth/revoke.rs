@@ -70,7 +70,7 @@ async fn session_of(rest: &RestState, token: String) -> Result<Option<SessionId>
         return Ok(Some(session));
     }
     let origin = Origin::default();
-    match rest.tokens.examine(token.expose(), &origin).await {
+    match rest.tokens.examine_alone(token.expose(), &origin).await {
         Ok((claims, Verdict::Good | Verdict::Stale(_))) => Ok(Some(claims.sid)),
         Ok((_, Verdict::Ended(..)))
         | Err(Error::TokenInvalid | Error::TokenExpired | Error::SessionEnded(_)) => Ok(None),
