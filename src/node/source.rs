@@ -41,6 +41,9 @@ pub trait Source: Send + Sync {
 /// How long a read of the follower may take. A connection that the network swallowed says nothing; the node
 /// has to come back by another one.
 const READ: Duration = Duration::from_secs(5);
+/// How long reading the head of the log may take: where it takes longer, the node learns by that why it is not
+/// ready.
+const READ_HEAD: Duration = Duration::from_secs(2);
 /// How long reading the rights of many users may take.
 const READ_MANY: Duration = Duration::from_secs(30);
 
@@ -54,10 +57,9 @@ fn within<'a, T: Send>(
 
 impl Source for Store {
     fn head(&self) -> Read<'_, Seq> {
-        within(
-            READ,
-            async move { Ok(self.read().await?.find_head().await?) },
-        )
+        within(READ_HEAD, async move {
+            Ok(self.read().await?.find_head().await?)
+        })
     }
 
     fn position_before(&self, at: Timestamp) -> Read<'_, Seq> {

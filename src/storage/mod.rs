@@ -77,6 +77,7 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            other if sqlite::is_busy(&other) => Self::Unavailable(other),
             other => postgres::classify(other),
         }
     }

@@ -32,6 +32,8 @@ const PING: Duration = Duration::from_secs(1);
 /// A connection is replaced now and then, so that nodes find their way back after the address of the
 /// server has moved.
 const LIFE: Duration = Duration::from_mins(30);
+/// How long what is under way may take when the server stops.
+const CLOSE: Duration = Duration::from_secs(5);
 /// Waiting for one's turn is no news.
 const SLOW: Duration = Duration::from_secs(30);
 
@@ -86,6 +88,12 @@ async fn keep_commits(connection: &mut PgConnection) -> sqlx::Result<()> {
          WHERE current_setting('synchronous_commit') = 'off'";
     sqlx::query(SQL).execute(connection).await?;
     Ok(())
+}
+
+/// Waits for what is under way, and closes every connection.
+pub(super) async fn close(pool: &PgPool) {
+    // A connection that the network swallowed can't be closed.
+    let _ = timeout(CLOSE, pool.close()).await;
 }
 
 /// An answer within a time, as an error of the connection where there is none.

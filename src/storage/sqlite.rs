@@ -4,6 +4,7 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -32,6 +33,13 @@ pub(super) async fn open(path: &Path, readers: u32) -> Result<(SqlitePool, Sqlit
         .connect_with(connect.pragma("query_only", "on"))
         .await?;
     Ok((write, read))
+}
+
+/// Whether somebody else had the file for too long.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: [&str; 4] = ["5", "261", "517", "773"];
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| BUSY.contains(&code.as_ref()))
 }
 
 fn options(path: &Path) -> Result<SqliteConnectOptions> {

@@ -142,8 +142,8 @@ impl Store {
                 write.close().await;
             }
             Pools::Postgres { write, read } => {
-                read.close().await;
-                write.close().await;
+                postgres::close(read).await;
+                postgres::close(write).await;
             }
         }
     }
