@@ -15,6 +15,8 @@ mod cookies;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod deadlocks;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod external_ids;

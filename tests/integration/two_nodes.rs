@@ -15,7 +15,7 @@ use sessionwire::storage::{Store, StoreOptions};
 use crate::support::{Answer, PASSWORD, Server, SignedIn, database_of};
 
 /// Two nodes with one database and one key file.
-async fn two() -> [Arc<Server>; 2] {
+pub(crate) async fn two() -> [Arc<Server>; 2] {
     let first = Server::start_with(&[("ISSUER", "http://nodes.test")]).await;
     let second = beside(&first).await;
     [Arc::new(first), Arc::new(second)]
