@@ -147,7 +147,8 @@ async fn a_nul_finds_nothing_and_is_kept_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_are_kept_whatever_the_database_is_set_to() {
+async fn commits_are_kept_and_waits_end_whatever_the_database_is_set_to() {
+    const SEEN: &str = "SELECT DISTINCT commits, isolation, limits FROM settings_seen";
     let url = fresh_database(&postgres()).await;
     let mut there = connect(&url).await;
     let name = url.rsplit_once('/').unwrap().1;
@@ -159,20 +160,24 @@ async fn commits_are_kept_whatever_the_database_is_set_to() {
     // What a commit is done with is kept beside it by whoever commits.
     there
         .execute(
-            "CREATE TABLE settings_seen (commits text, isolation text); \
+            "CREATE TABLE settings_seen (commits text, isolation text, limits text); \
              CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
              INSERT INTO settings_seen VALUES (current_setting('synchronous_commit'), \
-             current_setting('transaction_isolation')); RETURN NULL; END $$; \
+             current_setting('transaction_isolation'), concat_ws(' ', \
+             current_setting('lock_timeout'), current_setting('statement_timeout'), \
+             current_setting('idle_in_transaction_session_timeout'))); RETURN NULL; END $$; \
              CREATE TRIGGER note AFTER UPDATE ON log_head EXECUTE FUNCTION note()",
         )
         .await
         .unwrap();
     let _server = Server::start_with(&[("DATABASE", &url)]).await;
-    let seen: Vec<(String, String)> = sqlx::query_as("SELECT DISTINCT * FROM settings_seen")
-        .fetch_all(&mut there)
-        .await
-        .unwrap();
-    assert_eq!(seen, [("on".into(), "read committed".into())]);
+    let seen: Vec<(String, String, String)> =
+        sqlx::query_as(SEEN).fetch_all(&mut there).await.unwrap();
+    let expected = ("on", "read committed", "5s 15s 5s");
+    let told = |row: &(String, String, String)| {
+        (row.0.as_str(), row.1.as_str(), row.2.as_str()) == expected
+    };
+    assert!(seen.len() == 1 && seen.iter().all(told), "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
