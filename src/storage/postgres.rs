@@ -16,12 +16,13 @@ use tokio::time::timeout;
 use super::{Error, Result};
 use crate::domain::secret::DatabaseUrl;
 
-/// What every session is limited to, in milliseconds. A lock is waited for less long than a statement may
-/// take, so that whoever waits learns that it was a lock.
+/// What every session is limited to, in milliseconds. A lock is waited for longer than one who was stopped keeps
+/// it, so that nobody is refused because of that, and less long than a statement may take, so that whoever waits
+/// learns that it was a lock.
 const LIMITS: [(&str, &str); 3] = [
     ("statement_timeout", "15000"),
     ("lock_timeout", "5000"),
-    ("idle_in_transaction_session_timeout", "5000"),
+    ("idle_in_transaction_session_timeout", "4000"),
 ];
 /// A migration may take as long as it takes, but others wait behind a lock that it waits for.
 const MIGRATION_LIMITS: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "60000")];
