@@ -3,6 +3,7 @@
 mod cluster;
 mod door;
 mod issuers;
+mod master_key;
 mod patience;
 mod settings;
 mod sinks;
@@ -33,7 +34,7 @@ use crate::domain::secret::DatabaseUrl;
 use crate::node::issuer::{IssuerSpec, Issuers};
 use crate::node::sink::{SinkSpec, Sinks};
 use crate::node::{Node, NodeParts};
-use crate::service::{Core, CoreParts, KeyFileError, Listeners, RosterEntry, Vault};
+use crate::service::{Core, CoreParts, Listeners, RosterEntry, Vault, VaultError};
 use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
@@ -42,6 +43,8 @@ use crate::transport::sockets::{SocketSettings, SocketState};
 use crate::transport::tokens::Tokens;
 use crate::transport::web::{self, Pages};
 use crate::transport::{socketio, sse, websocket};
+
+pub use self::master_key::{MasterKeyError, fetch_master_key};
 
 /// The name of the key file in the data directory.
 pub const KEY_FILE: &str = "sessionwire.key";
@@ -69,9 +72,12 @@ pub enum AppError {
         /// Why.
         source: std::io::Error,
     },
-    /// The key file can't be used.
+    /// The master key can't be had.
     #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
+    MasterKey(#[from] MasterKeyError),
+    /// The secrets can't be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The database can't be used.
     #[error("the database can't be used: {0}")]
     Storage(#[from] storage::Error),
@@ -137,7 +143,10 @@ impl App {
     pub async fn build(config: &Config, world: World, bound: SocketAddr) -> Result<Self, AppError> {
         prepare_data_dir(&config.data_dir)?;
         let store = open_store(config).await?;
-        let vault = Vault::open(&config.data_dir.join(KEY_FILE), world.entropy.as_ref())?;
+        let master = fetch_master_key(config).await?;
+        let key_file = config.data_dir.join(KEY_FILE);
+        let vault =
+            Vault::unlock(&store, master.as_ref(), &key_file, world.entropy.as_ref()).await?;
         // Boxed, since connecting takes much room and happens once.
         let company = Box::pin(cluster::company(config, &store, &vault, &world)).await?;
         let issuer = config.issuer_at(bound).as_str().to_owned();

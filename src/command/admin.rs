@@ -5,12 +5,12 @@ use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
 use super::{CommandError, print};
-use crate::app::{App, World, open_store};
+use crate::app::{App, AppError, World, fetch_master_key, open_store};
 use crate::config::{Bus, Config, Database, ForeignIssuer, Sink};
 use crate::domain::access::Scope;
 use crate::domain::secret::Password;
 use crate::domain::user::NewUser;
-use crate::service::{Call, Effect};
+use crate::service::{Call, Effect, MasterKey, rewrap};
 
 /// Arguments of `user create`.
 #[derive(Debug, clap::Args)]
@@ -45,6 +45,17 @@ pub(super) struct RetireArgs {
     /// The key's name, as tokens and `/v1/signing-keys` have it.
     kid: String,
     /// A TOML file with settings.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Arguments of `key rewrap`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RewrapArgs {
+    /// A TOML file whose `master_key_…` names the new master key.
+    #[arg(long)]
+    to: PathBuf,
+    /// A TOML file with the settings of now.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -127,6 +138,29 @@ pub(super) async fn retire_key(args: RetireArgs) -> Result<(), CommandError> {
         Effect::Committed(change) => print(&change.seq.to_string()),
         Effect::Previewed(_) => Ok(()),
     }
+}
+
+pub(super) async fn rewrap_key(args: RewrapArgs) -> Result<(), CommandError> {
+    let config = Config::load(args.config.as_deref())?;
+    // What the environment says is about now.
+    let text = std::fs::read_to_string(&args.to)?;
+    let to = Config::from_sources(Some(&text), [])?;
+    let missing = |which: &str| {
+        CommandError::Usage(format!(
+            "{which} names no master key: set `master_key_…` in it"
+        ))
+    };
+    let old = master_key(&config).await?;
+    let old = old.ok_or_else(|| missing("the configuration of now"))?;
+    let new = master_key(&to).await?.ok_or_else(|| missing("`--to`"))?;
+    let store = open_store(&config).await?;
+    rewrap(&store, &old, &new).await.map_err(AppError::from)?;
+    store.close().await;
+    print("the keys are encrypted under the new master key; servers need it at their next start")
+}
+
+async fn master_key(config: &Config) -> Result<Option<MasterKey>, CommandError> {
+    Ok(fetch_master_key(config).await.map_err(AppError::from)?)
 }
 
 async fn open(file: Option<&Path>) -> Result<App, CommandError> {

@@ -73,6 +73,8 @@ enum KeyCommand {
     Create(admin::KeyArgs),
     /// Brings a new signing key into use and prints its `kid`; a running server takes it up.
     Rotate(ConfigFile),
+    /// Encrypts the keys in the database under another master key; servers that run go on.
+    Rewrap(admin::RewrapArgs),
     /// Trusts a signing key no more that is in wrong hands, and prints the position of the change: a running
     /// server refuses what the key signed within its lease.
     Retire(admin::RetireArgs),
@@ -100,7 +102,7 @@ enum CommandError {
 impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Usage(_) => 2,
+            Self::Config(_) | Self::Usage(_) | Self::App(AppError::MasterKey(_)) => 2,
             Self::Refused(_) | Self::Telemetry(_) | Self::App(_) | Self::Watch(_) | Self::Io(_) => {
                 1
             }
@@ -119,6 +121,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::User(UserCommand::Create(args)) => admin::create_user(args).await,
         Command::Key(KeyCommand::Create(args)) => admin::create_key(args).await,
         Command::Key(KeyCommand::Rotate(file)) => admin::rotate_key(file.config.as_deref()).await,
+        Command::Key(KeyCommand::Rewrap(args)) => admin::rewrap_key(args).await,
         Command::Key(KeyCommand::Retire(args)) => admin::retire_key(args).await,
     };
     match done {

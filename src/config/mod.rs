@@ -11,6 +11,7 @@ mod database;
 mod error;
 mod given;
 mod issuers;
+mod master_key;
 mod redact;
 mod setting;
 mod sinks;
@@ -26,6 +27,7 @@ pub use bus::{Bus, BusSubject};
 pub use database::{Database, PostgresUrl};
 pub use error::{ConfigError, Problem};
 pub use issuers::{ForeignIssuer, GroupsFrom, IssuerSettings, Strangers, Usage};
+pub use master_key::MasterKeyCommand;
 pub use setting::{Kind, Setting, Unit};
 pub use sinks::{
     Addresses, Brokers, EventPatterns, KafkaSink, LogoutSink, NatsSink, RedisSink, Sink,
@@ -117,6 +119,17 @@ impl Config {
             found.push(Problem::contradiction(
                 "metrics_listen",
                 "is the address of `listen`, but metrics need a listener of their own",
+            ));
+        }
+        let sources = [
+            self.master_key_file.is_some(),
+            self.master_key_env.is_some(),
+            self.master_key_command.parts().is_some(),
+        ];
+        if sources.iter().filter(|is_set| **is_set).count() > 1 {
+            found.push(Problem::contradiction(
+                "master_key_file",
+                "and `master_key_env` or `master_key_command` are both set, but there is one master key",
             ));
         }
         found

@@ -10,8 +10,9 @@ use ipnet::IpNet;
 use super::bus::{Bus, BusSubject};
 use super::database::Database;
 use super::issuers::ForeignIssuer;
+use super::master_key::MasterKeyCommand;
 use super::setting::{Kind, Unit, bytes, connections, seconds, settings, times};
-use super::sinks::Sink;
+use super::sinks::{Sink, VariableName};
 use super::types::{Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
 
 settings! {
@@ -43,6 +44,14 @@ settings! {
     "lost_lease_grace_s" => lost_lease_grace: Duration = Duration::from_secs(30), seconds(1, 3600);
     /// The folder of the key file and, unless set otherwise, of the database.
     "data_dir" => data_dir: PathBuf = PathBuf::from("./data"), Kind::Form("the path of a folder");
+    /// A file that holds the master key, which the keys in the database are encrypted under.
+    "master_key_file" => master_key_file: Option<PathBuf> = None, Kind::Form("the path of a file");
+    /// The variable that holds the master key.
+    "master_key_env" => master_key_env: Option<VariableName> = None,
+        Kind::Form("the name of a variable");
+    /// A program with its arguments that prints the master key; a client of a key manager, say.
+    "master_key_command" => master_key_command: MasterKeyCommand = MasterKeyCommand::none(),
+        Kind::Form("a list of a program and its arguments");
     /// The `iss` of tokens; unless set, the address that is listened on.
     "issuer" => issuer: Option<Issuer> = None,
         Kind::Form("an http or https address without user, query and fragment");

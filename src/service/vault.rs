@@ -1,6 +1,6 @@
-//! What the key file protects: refresh tokens are derived from it, private keys are sealed with it.
+//! What follows from the data key: refresh tokens are derived from it, private keys are sealed with it.
 //!
-//! The file lies outside the database, so a copy of the database gives nobody a token. It may not
+//! It lies outside the database, or in it under a master key, so a copy of the database gives nobody a token. It may not
 //! know what the secrets are for.
 
 use std::io::{Read as _, Write as _};
@@ -15,7 +15,7 @@ use crate::domain::clock::Entropy;
 use crate::domain::id::{SessionId, TakeoverRequestId};
 use crate::domain::secret::{Bearer, BearerHash};
 
-const KEY_LEN: usize = 32;
+pub(super) const KEY_LEN: usize = 32;
 const MAC_LEN: usize = 32;
 const REFRESH_PREFIX: &str = "swr_";
 const REFRESH_LEN: usize = 16 + 4 + MAC_LEN;
@@ -54,23 +54,30 @@ pub enum KeyFileError {
     Exposed,
 }
 
-/// The keys derived from the key file. Boxed, since they are large and go from hand to hand.
-pub struct Vault(Box<Keys>);
+/// What all secrets are derived from: in a file beside the database, or in it under a master key.
+pub(super) struct DataKey(pub(super) [u8; KEY_LEN]);
 
-struct Keys {
-    refresh: hmac::Key,
-    takeover: hmac::Key,
-    sealing: RandomizedNonceKey,
-    bus: hmac::Tag,
-    values: hmac::Key,
-}
+impl DataKey {
+    /// A new one.
+    pub(super) fn new(entropy: &dyn Entropy) -> Self {
+        let mut key = [0; KEY_LEN];
+        entropy.fill(&mut key);
+        Self(key)
+    }
 
-impl Vault {
-    /// Reads the key file; makes it, with mode 0600, where it is missing.
-    pub fn open(path: &Path, entropy: &dyn Entropy) -> Result<Self, KeyFileError> {
+    /// That of the key file; makes the file, with mode 0600, where it is missing.
+    pub(super) fn in_file(path: &Path, entropy: &dyn Entropy) -> Result<Self, KeyFileError> {
+        match Self::read_file(path)? {
+            Some(key) => Ok(key),
+            None => Self::make_file(path, entropy),
+        }
+    }
+
+    /// That of the key file, where there is one.
+    pub(super) fn read_file(path: &Path) -> Result<Option<Self>, KeyFileError> {
         match std::fs::File::open(path) {
-            Ok(file) => Self::read(file),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::make(path, entropy),
+            Ok(file) => Self::read(file).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -85,26 +92,39 @@ impl Vault {
         let bytes = BASE64
             .decode(text.trim())
             .map_err(|_| KeyFileError::Malformed)?;
-        let key: [u8; KEY_LEN] = bytes.try_into().map_err(|_| KeyFileError::Malformed)?;
-        Self::from_key(&key)
+        let key = bytes.try_into().map_err(|_| KeyFileError::Malformed)?;
+        Ok(Self(key))
     }
 
-    fn make(path: &Path, entropy: &dyn Entropy) -> Result<Self, KeyFileError> {
+    fn make_file(path: &Path, entropy: &dyn Entropy) -> Result<Self, KeyFileError> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let mut key = [0; KEY_LEN];
-        entropy.fill(&mut key);
+        let key = Self::new(entropy);
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)?;
-        writeln!(file, "{}", BASE64.encode(key))?;
+        writeln!(file, "{}", BASE64.encode(key.0))?;
         file.sync_all()?;
-        Self::from_key(&key)
+        Ok(key)
     }
+}
 
-    fn from_key(key: &[u8; KEY_LEN]) -> Result<Self, KeyFileError> {
-        let root = hmac::Key::new(hmac::HMAC_SHA256, key);
+/// The keys derived from it. Boxed, since they are large and go from hand to hand.
+pub struct Vault(Box<Keys>);
+
+struct Keys {
+    refresh: hmac::Key,
+    takeover: hmac::Key,
+    sealing: RandomizedNonceKey,
+    bus: hmac::Tag,
+    values: hmac::Key,
+}
+
+impl Vault {
+    /// The secrets that follow from this key.
+    pub(super) fn from_key(key: &DataKey) -> Result<Self, KeyFileError> {
+        let root = hmac::Key::new(hmac::HMAC_SHA256, &key.0);
         let derive = |purpose: &str| hmac::sign(&root, purpose.as_bytes());
         let sealing = RandomizedNonceKey::new(&AES_256_GCM, derive("signing keys").as_ref())
             .map_err(|_| KeyFileError::Malformed)?;

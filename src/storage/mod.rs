@@ -3,6 +3,7 @@
 //! Floor 2. The only place that knows sqlx. It may not know the rules by which anything is written:
 //! those are in `service`. Lookups answer `Option`; "not found" is not an error here.
 
+mod data_key;
 mod devices;
 mod groups;
 mod idempotency;

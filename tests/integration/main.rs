@@ -53,6 +53,8 @@ mod lifetimes;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod master_key;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod oauth_token;

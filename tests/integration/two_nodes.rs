@@ -1,15 +1,18 @@
 //! Two nodes write to one database at once: what is promised for one holds for both together.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sessionwire::app::system::SystemEntropy;
 use sessionwire::domain::clock::Clock as _;
 use sessionwire::domain::device::{Device, Platform};
 use sessionwire::domain::id::DeviceId;
 use sessionwire::domain::issuer::{ForeignSession, Identity, Proof, SessionKey};
-use sessionwire::service::{Origin, SignInAnswer, Vault};
+use sessionwire::service::{Origin, SignInAnswer};
 use sessionwire::storage::{Store, StoreOptions};
 
 use crate::support::{Answer, PASSWORD, Server, SignedIn, database_of};
@@ -353,7 +356,10 @@ async fn nodes_that_start_at_once_make_one_administrator_and_one_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     // One key file for all is the one thing that nodes can't agree on by the database.
-    Vault::open(&folder.path().join("sessionwire.key"), &SystemEntropy).unwrap();
+    let mut file = std::fs::OpenOptions::new();
+    let file = file.write(true).create_new(true).mode(0o600);
+    let mut file = file.open(folder.path().join("sessionwire.key")).unwrap();
+    write!(file, "{}", URL_SAFE_NO_PAD.encode([7; 32])).unwrap();
     if database_of(folder.path()).await.is_none() {
         // Two that bring a file up to date at once are not provided for; a file is one node's.
         let path = folder.path().join("sessionwire.db");
