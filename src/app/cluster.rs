@@ -5,11 +5,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::{AppError, World};
-use crate::bus::{Bus, MemoryBus, NatsBus, NatsBusSettings, Seal};
+use crate::bus::{Bus, BusError, MemoryBus, NatsBus, NatsBusSettings, PostgresBus, Seal};
 use crate::config::{self, Config};
 use crate::domain::error::Error;
 use crate::domain::id::NodeId;
 use crate::domain::progress::{Listed, Membership};
+use crate::domain::secret::DatabaseUrl;
 use crate::node::sink::Turns;
 use crate::node::{Alone, Node, Roster};
 use crate::service::{RosterEntry, Vault};
@@ -34,13 +35,21 @@ pub(super) async fn company(
     world: &World,
 ) -> Result<Company, AppError> {
     let seal = Seal::new(&vault.bus_secret());
-    let bus: Arc<dyn Bus> = match &config.bus {
+    let bus: Arc<dyn Bus> = match &config.bus() {
         config::Bus::Memory => {
             return Ok(Company {
                 bus: Arc::new(MemoryBus::new()),
                 roster: Arc::new(Alone),
                 entry: None,
             });
+        }
+        config::Bus::Postgres => {
+            let config::Database::Postgres(url) = config.database() else {
+                let what = "a bus over PostgreSQL needs a database there";
+                return Err(BusError::Unusable(what.to_owned()).into());
+            };
+            let url = DatabaseUrl::new(url.expose().to_owned());
+            Arc::new(PostgresBus::open(&url, seal)?)
         }
         config::Bus::Nats(addresses) => {
             let settings = NatsBusSettings {

@@ -8,11 +8,13 @@ mod exchange;
 mod letter;
 mod memory;
 mod nats;
+mod postgres;
 
 pub use exchange::Subscription;
 pub use letter::{News, Seal};
 pub use memory::MemoryBus;
 pub use nats::{NatsBus, NatsBusSettings};
+pub use postgres::PostgresBus;
 
 use std::sync::Arc;
 

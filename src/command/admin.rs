@@ -166,6 +166,6 @@ async fn master_key(config: &Config) -> Result<Option<MasterKey>, CommandError> 
 async fn open(file: Option<&Path>) -> Result<App, CommandError> {
     let mut config = Config::load(file)?;
     // A command is no node: the nodes find what it did in the log.
-    config.bus = Bus::Memory;
+    config.bus = Some(Bus::Memory);
     Ok(App::build(&config, World::system(), config.listen).await?)
 }

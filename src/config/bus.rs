@@ -12,6 +12,8 @@ use super::value::{Refusal, Value};
 pub enum Bus {
     /// This process's memory: one node.
     Memory,
+    /// The PostgreSQL database.
+    Postgres,
     /// NATS servers: `nats://…` or `tls://…`, several with commas between.
     Nats(String),
 }
@@ -23,13 +25,14 @@ pub struct BusSubject(String);
 impl Bus {
     /// What the setting takes, in words.
     pub const FORM: &'static str =
-        "memory, or the addresses of NATS servers such as nats://user:password@host:4222";
+        "memory, postgres, or the addresses of NATS servers such as nats://user:password@host:4222";
 }
 
 impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("Memory"),
+            Self::Postgres => f.write_str("Postgres"),
             Self::Nats(addresses) => write!(f, "Nats({})", hidden(addresses)),
         }
     }
@@ -42,9 +45,7 @@ impl Value for Bus {
             return Ok(Self::Memory);
         }
         if text == "postgres" {
-            return Err(Refusal::Because(
-                "this version has the buses `memory` and NATS only",
-            ));
+            return Ok(Self::Postgres);
         }
         if text.split(',').all(is_nats) {
             Ok(Self::Nats(text.to_owned()))
@@ -56,6 +57,7 @@ impl Value for Bus {
     fn show(&self, _: &Kind) -> String {
         match self {
             Self::Memory => "memory".to_owned(),
+            Self::Postgres => "postgres".to_owned(),
             Self::Nats(addresses) => hidden(addresses),
         }
     }
@@ -121,6 +123,7 @@ impl Value for BusSubject {
 
 #[cfg(test)]
 mod tests {
+    use super::Bus;
     use crate::config::Config;
 
     fn read(text: &str) -> Result<Config, String> {
@@ -140,18 +143,28 @@ mod tests {
             let rows = config.rows();
             let row = rows.iter().find(|row| row.setting.name == "bus").unwrap();
             assert!(!row.value.contains("hunter2"), "{}", row.value);
-            assert!(!format!("{:?}", config.bus).contains("hunter2"));
+            assert!(!format!("{:?}", config.bus()).contains("hunter2"));
         }
         for bus in [
             "kafka",
             "nats://",
             "nats://a,http://b",
-            "postgres",
             "redis://app:hunter2@a",
         ] {
             let told = read(&format!("bus = '{bus}'")).unwrap_err();
             assert!(!told.contains("hunter2"), "{told}");
         }
+    }
+
+    #[test]
+    fn unless_it_is_said_the_database_is_the_bus_where_it_can_be() {
+        let postgres = "database = 'postgres://app@db/sw'";
+        assert_eq!(read(postgres).unwrap().bus(), Bus::Postgres);
+        assert_eq!(read("").unwrap().bus(), Bus::Memory);
+        let said = read(&format!("{postgres}\nbus = 'memory'")).unwrap();
+        assert_eq!(said.bus(), Bus::Memory);
+        let told = read("bus = 'postgres'").unwrap_err();
+        assert!(told.contains("needs a `database`"), "{told}");
     }
 
     #[test]

@@ -103,6 +103,14 @@ impl Config {
             .unwrap_or_else(|| Database::Sqlite(self.data_dir.join("sessionwire.db")))
     }
 
+    /// What carries events between nodes: what is set, else the database where it can.
+    pub fn bus(&self) -> Bus {
+        self.bus.clone().unwrap_or_else(|| match self.database() {
+            Database::Postgres(_) => Bus::Postgres,
+            Database::Sqlite(_) => Bus::Memory,
+        })
+    }
+
     /// The issuer that tokens name: the one that is set, else the address that was really bound
     /// (`listen` may ask for port 0).
     pub fn issuer_at(&self, bound: SocketAddr) -> Issuer {
@@ -119,6 +127,12 @@ impl Config {
             found.push(Problem::contradiction(
                 "metrics_listen",
                 "is the address of `listen`, but metrics need a listener of their own",
+            ));
+        }
+        if self.bus == Some(Bus::Postgres) && matches!(self.database(), Database::Sqlite(_)) {
+            found.push(Problem::contradiction(
+                "bus",
+                "is `postgres`, which needs a `database` of PostgreSQL",
             ));
         }
         let sources = [

@@ -28,8 +28,8 @@ settings! {
     /// Connections to PostgreSQL at most, one half to write and one to read.
     "database_connections" => database_connections: u32 = 20,
         Kind::Number { min: 4, max: 1000, unit: Unit::Connections };
-    /// What carries events between nodes.
-    "bus" => bus: Bus = Bus::Memory, Kind::Form(Bus::FORM);
+    /// What carries events between nodes; unless set, the database where that is PostgreSQL, else the memory.
+    "bus" => bus: Option<Bus> = None, Kind::Form(Bus::FORM);
     /// Who may have signed the certificate of the bus; unless set, whom the system believes.
     "bus_ca_file" => bus_ca_file: Option<PathBuf> = None, Kind::Form("the path of a file");
     /// What the nodes of one database speak on.

@@ -1,11 +1,11 @@
-//! Several nodes on one database, which speak over a real NATS that is killed, frozen and lied on.
+//! Several nodes on one database, which speak over a real NATS that is killed and lied on, or over PostgreSQL.
 
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Process, Server, free_port, until_open};
+use crate::support::{Process, Server, free_port, fresh_database, postgres, until_open};
 
 const ISSUER: &str = "http://cluster.test";
 
@@ -65,6 +65,26 @@ fn receipt(answer: &crate::support::Answer) -> &Value {
 async fn a_revocation_at_one_node_closes_the_sockets_of_another() {
     let nats = Nats::start().await;
     let (first, second) = pair(&nats).await;
+    Box::pin(revoke_across(&first, &second)).await;
+}
+
+#[tokio::test]
+async fn the_same_over_the_database() {
+    let url = fresh_database(&postgres()).await;
+    let settings = |name| {
+        [
+            ("DATABASE", url.as_str()),
+            ("BUS", "postgres"),
+            ("ISSUER", ISSUER),
+            ("NODE_NAME", name),
+        ]
+    };
+    let first = Server::start_with(&settings("first")).await;
+    let second = first.join(&settings("second")).await;
+    Box::pin(revoke_across(&first, &second)).await;
+}
+
+async fn revoke_across(first: &Server, second: &Server) {
     first.user("anna", &[]).await;
     let phone = first.sign_in("anna", "phone").await;
     let laptop = second.sign_in("anna", "laptop").await;
@@ -89,14 +109,14 @@ async fn a_revocation_at_one_node_closes_the_sockets_of_another() {
         assert_eq!(message["reason"], "revoked_by_admin");
         socket.expect_close(4501).await;
     }
-    for server in [&first, &second] {
+    for server in [first, second] {
         let me = server.get("/v1/me", &phone.access_token).await;
         assert_eq!((me.status, me.code()), (401, "session_ended"));
     }
     other.expect_silence().await;
 
     // Either node says the same of it later.
-    for server in [&first, &second] {
+    for server in [first, second] {
         let path = format!("/v1/receipts/{}", answer.body["seq"]);
         let later = server.get(&path, &server.key).await;
         assert_eq!(later.status, 200, "{}", later.body);
