@@ -11,6 +11,8 @@ mod bound_tokens;
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod cluster_faults;
+#[cfg(test)]
 mod cookies;
 #[cfg(test)]
 mod crash;
