@@ -59,9 +59,20 @@ pub enum Confirmation {
     /// has a half of what it needs.
     #[serde(rename = "cookie_s256")]
     Cookie(String),
+    /// A proof made with the key of this thumbprint (RFC 9449 section 6.1).
+    #[serde(rename = "jkt")]
+    Key(String),
 }
 
 impl Claims {
+    /// The name of the scheme by which the token is sent.
+    pub fn token_type(&self) -> &'static str {
+        match self.cnf {
+            Some(Confirmation::Key(_)) => "DPoP",
+            Some(Confirmation::Cookie(_)) | None => "Bearer",
+        }
+    }
+
     /// Whether the token lists this permission.
     pub fn allows(&self, permission: &str) -> bool {
         self.permissions.iter().any(|held| held == permission)

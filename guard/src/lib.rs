@@ -11,6 +11,7 @@
 pub mod claims;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod dpop;
 #[cfg(feature = "axum")]
 pub mod extract;
 pub mod feed;

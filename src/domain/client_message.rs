@@ -15,7 +15,12 @@ use super::id::{Seq, TakeoverRequestId};
 pub enum ClientMessage {
     /// The token, as the first message.
     #[serde(rename = "auth")]
-    Auth { token: String },
+    Auth {
+        token: String,
+        /// Where the token is bound to a key.
+        #[serde(default)]
+        dpop: Option<String>,
+    },
     /// A newer token of the same session.
     #[serde(rename = "token.refresh")]
     TokenRefresh { token: String },

@@ -132,6 +132,7 @@ impl From<ErrorCode> for Close {
             | ErrorCode::TokenStale
             | ErrorCode::InvalidCredentials
             | ErrorCode::InsufficientUserAuthentication
+            | ErrorCode::InvalidDpopProof
             | ErrorCode::RefreshTokenInvalid => CloseCode::TokenInvalid,
             ErrorCode::SessionEnded | ErrorCode::RefreshTokenReused => CloseCode::SessionEnded,
             ErrorCode::UserSuspended => CloseCode::UserGone,

@@ -43,6 +43,8 @@ codes! {
     SessionEnded = "session_ended";
     /// The person signed in too long ago for this (RFC 9470).
     InsufficientUserAuthentication = "insufficient_user_authentication";
+    /// The token is bound to a key, and nothing shows that the caller holds it (RFC 9449).
+    InvalidDpopProof = "invalid_dpop_proof";
     /// The refresh token is not one of ours.
     RefreshTokenInvalid = "refresh_token_invalid";
     /// The refresh token was used before; its session has ended.
@@ -121,6 +123,9 @@ pub enum Error {
     /// See [`ErrorCode::InsufficientUserAuthentication`].
     #[error("the sign-in is too long ago for this; sign in again")]
     SignInTooOld,
+    /// See [`ErrorCode::InvalidDpopProof`]; says what is wrong.
+    #[error("{0}")]
+    ProofInvalid(&'static str),
     /// See [`ErrorCode::RefreshTokenInvalid`].
     #[error("the refresh token is not valid; sign in")]
     RefreshTokenInvalid,
@@ -212,6 +217,7 @@ impl Error {
             Self::TokenStale => ErrorCode::TokenStale,
             Self::SessionEnded(_) => ErrorCode::SessionEnded,
             Self::SignInTooOld => ErrorCode::InsufficientUserAuthentication,
+            Self::ProofInvalid(_) => ErrorCode::InvalidDpopProof,
             Self::RefreshTokenInvalid => ErrorCode::RefreshTokenInvalid,
             Self::RefreshTokenReused => ErrorCode::RefreshTokenReused,
             Self::Forbidden(_) => ErrorCode::Forbidden,

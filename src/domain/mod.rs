@@ -22,6 +22,7 @@ pub mod metric;
 pub mod network;
 pub mod permission;
 pub mod policy;
+pub mod possession;
 pub mod progress;
 pub mod receipt;
 pub mod secret;

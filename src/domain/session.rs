@@ -43,6 +43,8 @@ pub struct Session {
     pub address: Option<String>,
     /// The program that signed in.
     pub user_agent: Option<String>,
+    /// The thumbprint of the key that its tokens are good only beside, if any.
+    pub jkt: Option<String>,
     /// How it ended, if it did.
     pub end: Option<SessionEnd>,
 }
@@ -194,6 +196,7 @@ mod tests {
             lifetimes,
             address: None,
             user_agent: None,
+            jkt: None,
             end: None,
         }
     }

@@ -58,7 +58,7 @@ impl Visitor {
     }
 
     /// The token of the client's first message, or how to close.
-    pub fn on_text(&self, text: &str) -> Result<String, Close> {
+    pub fn on_text(&self, text: &str) -> Result<(String, Option<String>), Close> {
         self.state.on_text(text, self.node.clock.uptime())
     }
 

@@ -12,6 +12,7 @@ use crate::domain::binding::Binding;
 use crate::domain::error::Error;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Bearer;
+use crate::domain::session::Session;
 
 impl Core {
     /// Binds a session that has just begun, and issues the tokens that say so: those before were handed to
@@ -39,13 +40,19 @@ impl Core {
     }
 
     /// What tokens of a bound session say of it.
-    pub(super) fn confirmation(&self, binding: Binding, session: SessionId) -> Confirmation {
-        match binding {
-            Binding::Cookie => {
-                let cookie = self.vault.binding_cookie(session);
-                Confirmation::Cookie(BASE64.encode(sha256(cookie.expose().as_bytes())))
-            }
+    pub(super) fn confirmation(
+        &self,
+        session: &Session,
+        binding: Option<Binding>,
+    ) -> Option<Confirmation> {
+        // Where it is bound to both, a key shows more: nobody can carry it away.
+        if let Some(jkt) = &session.jkt {
+            return Some(Confirmation::Key(jkt.clone()));
         }
+        binding.map(|Binding::Cookie| {
+            let cookie = self.vault.binding_cookie(session.id);
+            Confirmation::Cookie(BASE64.encode(sha256(cookie.expose().as_bytes())))
+        })
     }
 
     /// Whether what a session is bound to has come along with its refresh token.
@@ -64,10 +71,12 @@ impl Core {
     }
 }
 
-/// Whether what a token is bound to has come along with it.
+/// Whether the cookie that a token is bound to has come along with it, if it is bound to one. What shows that
+/// a key is held is not looked at here, so that a token bound to one does not pass.
 pub fn confirm(claims: &Claims, origin: &Origin) -> Result<()> {
     let is_there = match &claims.cnf {
         None => true,
+        Some(Confirmation::Key(_)) => false,
         Some(Confirmation::Cookie(hash)) => origin.binding_cookie.as_ref().is_some_and(|given| {
             are_equal(hash, &BASE64.encode(sha256(given.expose().as_bytes())))
         }),

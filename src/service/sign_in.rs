@@ -209,6 +209,7 @@ impl Core {
             lifetimes,
             address: newcomer.address.clone(),
             user_agent: newcomer.user_agent.clone(),
+            jkt: newcomer.jkt.clone(),
             end: None,
         };
         tx.put_device(user, &newcomer.device, now).await?;
@@ -336,6 +337,7 @@ pub(super) fn newcomer(device: Device, remember_me: bool, origin: &Origin) -> Ne
         address: origin.address.map(|address| address.to_string()),
         user_agent: origin.user_agent.clone(),
         foreign: None,
+        jkt: origin.jkt.clone(),
     }
 }
 

@@ -83,7 +83,7 @@ impl Core {
             as_of: standing.as_of,
             fence: session.fence,
             generation: state.generation,
-            cnf: state.binding.map(|binding| self.confirmation(binding, id)),
+            cnf: self.confirmation(&session, state.binding),
             kid: None,
         };
         let access_token = self.sign(&claims)?;
@@ -115,6 +115,12 @@ impl Core {
             .lock_session(id)
             .await?
             .ok_or(Error::RefreshTokenInvalid)?;
+        // Whoever has the token alone has stolen it: nothing is used up, and nobody is signed out.
+        if session.jkt.is_some() && session.jkt != origin.jkt {
+            return Err(Error::ProofInvalid(
+                "the refresh token is bound to a key: send a DPoP proof made with it",
+            ));
+        }
         if let Some(end) = &session.end {
             return Err(ended(end.reason));
         }

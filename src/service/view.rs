@@ -8,6 +8,7 @@ use crate::domain::device::Device;
 use crate::domain::group::Group;
 use crate::domain::id::{ApiKeyId, Seq, SessionId, TakeoverRequestId, UserId};
 use crate::domain::policy::{Policy, PolicyScope};
+use crate::domain::possession::Possession;
 use crate::domain::secret::Bearer;
 use crate::domain::session::Session;
 use crate::domain::user::User;
@@ -46,6 +47,13 @@ impl Page {
     }
 }
 
+impl SignedIn {
+    /// How its access token is sent.
+    pub fn token_type(&self) -> &'static str {
+        self.claims.token_type()
+    }
+}
+
 /// From where a request comes.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
@@ -57,6 +65,10 @@ pub struct Origin {
     pub request_id: Option<String>,
     /// The cookie that bound tokens are good beside.
     pub binding_cookie: Option<Bearer>,
+    /// What it brings to show that it comes from whoever was given its token.
+    pub possession: Possession,
+    /// The thumbprint of the key that it was found to hold, where it comes without a token.
+    pub jkt: Option<String>,
 }
 
 /// A user with rights.

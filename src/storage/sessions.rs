@@ -17,7 +17,7 @@ use crate::domain::session::{Session, SessionEnd};
 
 const COLUMNS: &str = "SELECT id, user_id, device_id, device_name, platform, fence, created_at, \
      last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
-     sign_in_max_age_s, address, user_agent, \
+     sign_in_max_age_s, address, user_agent, jkt, \
      generation, rotated_at, presented, binding, ended_seq, ended_at, end_reason, ended_by, \
      replaced_by_name, replaced_by_platform FROM sessions ";
 
@@ -38,6 +38,7 @@ struct SessionRow {
     sign_in_max_age_s: Option<i64>,
     address: Option<String>,
     user_agent: Option<String>,
+    jkt: Option<String>,
     generation: i64,
     rotated_at: i64,
     presented: bool,
@@ -86,6 +87,7 @@ impl TryFrom<SessionRow> for Session {
             },
             address: row.address,
             user_agent: row.user_agent,
+            jkt: row.jkt,
             end,
         })
     }
@@ -118,8 +120,8 @@ impl Tx {
     pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
         const SQL: &str = "INSERT INTO sessions (id, user_id, device_id, device_name, platform, \
              fence, created_at, last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
-             address, user_agent, generation, rotated_at, presented, sign_in_max_age_s) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $7, $15, $16)";
+             address, user_agent, generation, rotated_at, presented, sign_in_max_age_s, jkt) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $7, $15, $16, $17)";
         on_either!(self, |c| {
             sqlx::query(SQL)
                 .bind(session.id.0)
@@ -138,6 +140,7 @@ impl Tx {
                 .bind(&session.user_agent)
                 .bind(false)
                 .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
+                .bind(&session.jkt)
                 .execute(c)
                 .await
                 .map(Done::from)

@@ -26,6 +26,9 @@ pub struct Newcomer {
     /// By which sign-in elsewhere; none where it was a password's.
     #[serde(default)]
     pub foreign: Option<ForeignSession>,
+    /// The thumbprint of the key that the session is to be bound to, if any.
+    #[serde(default)]
+    pub jkt: Option<String>,
 }
 
 /// What the token is for.

@@ -4,6 +4,7 @@ use http::{HeaderMap, header};
 
 use super::cookies::{self, Sent};
 use super::origin::AllowedOrigins;
+use super::possession::SCHEME;
 use crate::domain::secret::Bearer;
 
 /// How the client says who it is.
@@ -26,7 +27,7 @@ impl Credential {
     /// `auth=message`.
     pub(super) fn of(headers: &HeaderMap, query: &str, origins: &AllowedOrigins) -> Self {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
-            let bearer = value.to_str().ok().and_then(bearer);
+            let bearer = value.to_str().ok().and_then(in_scheme);
             return bearer.map_or(Self::NotTaken, |token| Self::Token(token.to_owned()));
         }
         // Tickets are made of characters that need no escaping in an address.
@@ -46,11 +47,14 @@ impl Credential {
     }
 }
 
-/// The token of a `Bearer` header; the scheme's name is of any case (RFC 9110 section 11.1).
-fn bearer(value: &str) -> Option<&str> {
+/// The token of a `Bearer` or `DPoP` header; the scheme's name is of any case (RFC 9110 section 11.1).
+fn in_scheme(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    let is_taken = ["bearer", SCHEME]
+        .into_iter()
+        .any(|it| scheme.eq_ignore_ascii_case(it));
+    (is_taken && !token.is_empty()).then_some(token)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub fn http_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TokenStale
         | ErrorCode::SessionEnded
         | ErrorCode::InsufficientUserAuthentication
+        | ErrorCode::InvalidDpopProof
         | ErrorCode::RefreshTokenInvalid
         | ErrorCode::RefreshTokenReused => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden | ErrorCode::TakeoverDenied | ErrorCode::UserSuspended => {
@@ -56,6 +57,7 @@ mod tests {
         401 token_stale
         401 session_ended
         401 insufficient_user_authentication
+        401 invalid_dpop_proof
         401 refresh_token_invalid
         401 refresh_token_reused
         403 forbidden

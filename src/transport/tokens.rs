@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use parking_lot::Mutex;
-use sessionwire_guard::{Claims, Verdict};
+use sessionwire_guard::dpop::Proof;
+use sessionwire_guard::{Claims, Confirmation, Verdict};
 
 use super::desk::Desk;
+use super::possession::Proofs;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::node::Node;
 use crate::node::issuer::Issuers;
-use crate::service::{Origin, confirm};
+use crate::service::{Origin, SignedIn, confirm};
 
 /// How long the claims of a foreign token are good for without asking the writers again. The index keeps
 /// what concerns them for longer.
@@ -36,6 +38,7 @@ pub struct Tokens {
     desk: Arc<dyn Desk>,
     clock: Arc<dyn Clock>,
     remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
+    proofs: Proofs,
 }
 
 struct Remembered {
@@ -51,6 +54,7 @@ impl Tokens {
             node,
             issuers,
             desk,
+            proofs: Proofs::new(Arc::clone(&clock)),
             clock,
             remembered: Arc::default(),
         }
@@ -63,9 +67,16 @@ impl Tokens {
         token: &str,
         origin: &Origin,
     ) -> Result<(Claims, Verdict), Error> {
-        let examined = self.examine_alone(token, origin).await?;
-        confirm(&examined.0, origin)?;
-        Ok(examined)
+        let (claims, verdict) = self.examine_alone(token, origin).await?;
+        let possession = &origin.possession;
+        match &claims.cnf {
+            Some(Confirmation::Key(jkt)) => self.proofs.check(possession, token, jkt)?,
+            Some(Confirmation::Cookie(_)) | None if possession.is_declared => {
+                return Err(Error::TokenInvalid);
+            }
+            Some(Confirmation::Cookie(_)) | None => confirm(&claims, origin)?,
+        }
+        Ok((claims, verdict))
     }
 
     /// The same, whatever it is bound to: who asks is not who was given the token.
@@ -101,6 +112,25 @@ impl Tokens {
             }
         }
         Err(Error::CannotDecide)
+    }
+
+    /// The same request, and the key that its sender shows to hold before there is a token.
+    pub(super) fn with_key(&self, origin: Origin) -> Result<(Origin, Option<Proof>), Error> {
+        let proof = self.proofs.open(&origin.possession)?;
+        let jkt = proof.as_ref().map(|proof| proof.jkt.clone());
+        Ok((Origin { jkt, ..origin }, proof))
+    }
+
+    /// A refresh, for which a bound session's proof counts once.
+    pub(super) fn refreshed(
+        &self,
+        signed_in: SignedIn,
+        proof: Option<&Proof>,
+    ) -> Result<SignedIn, Error> {
+        if let (Some(_), Some(proof)) = (&signed_in.session.jkt, proof) {
+            self.proofs.spend(proof)?;
+        }
+        Ok(signed_in)
     }
 
     /// Genuine, unexpired, not ended, not stale.

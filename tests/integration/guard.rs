@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sessionwire_guard::{Behind, Claims, Guard, GuardSettings, Reason, Refusal, Route};
 
-use crate::support::{Program, Proxy, Server, SignedIn, program_key};
+use crate::support::{Holder, Program, Proxy, Server, SignedIn, program_key};
 
 const WHAT: &str = "GET /reports";
 const LAG: Duration = Duration::from_secs(1);
@@ -83,6 +83,23 @@ async fn what_a_retired_key_signed_is_refused_and_sessions_go_on() {
     let fresh = fresh["access_token"].as_str().unwrap();
     let route = Route::default();
     assert!(guard.check(fresh, &route, WHAT).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_bound_to_a_key_is_refused() {
+    let server = Server::start().await;
+    server.user("anna", &[]).await;
+    let who = server.sign_in("anna", "laptop").await;
+    let guard = guard(&server.url, &server, &who).await;
+    let bound = Holder::new(&server).sign_in("anna", "phone").await;
+    let token = &bound.access_token;
+    assert_eq!(now(&guard, token), Err(Refusal::Invalid));
+    let route = Route::default();
+    assert_eq!(
+        guard.check(token, &route, WHAT).await.err(),
+        Some(Refusal::Invalid)
+    );
+    assert!(now(&guard, &who.access_token).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

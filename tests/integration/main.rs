@@ -19,6 +19,10 @@ mod crash;
 #[cfg(test)]
 mod deadlocks;
 #[cfg(test)]
+mod dpop;
+#[cfg(test)]
+mod dpop_proofs;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod external_ids;

@@ -23,7 +23,8 @@ const MEMBERS = {
 };
 
 /**
- * The claims of a payload, frozen; null where a member is missing or of the wrong type.
+ * The claims of a payload, frozen; null where a member is missing or of the wrong type, and for
+ * a token that is bound to a key.
  * @param {unknown} payload
  * @param {string} [kid] The key that vouches for them, whatever the payload says.
  * @returns {import('./types.js').Claims | null}

@@ -25,6 +25,15 @@ async function scripted(t, script, options = {}) {
   return { server, guard, fetches };
 }
 
+test('a token that is bound to a key is refused', async (t) => {
+  const { guard } = await scripted(t, {});
+  await guard.ready;
+  assert.equal(await refusal(guard, await tokenBy(one)), null);
+  for (const cnf of [{ jkt: 'A'.repeat(43) }, {}, null]) {
+    assert.equal(await refusal(guard, await tokenBy(one, { cnf })), 'token_invalid');
+  }
+});
+
 test('a key that vanishes takes what it signed with it, from memory too', async (t) => {
   const { server, guard, fetches } = await scripted(t, { jwks: { keys: [one.jwk, other.jwk] } });
   await guard.ready;

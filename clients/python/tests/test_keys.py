@@ -73,6 +73,12 @@ def test_a_claim_of_another_type_is_none(wrong: dict[str, Any]) -> None:
     assert not is_genuine(SIGNER.token(**wrong))
 
 
+@pytest.mark.parametrize("bound", [{"jkt": "A" * 43}, {}, "key"], ids=str)
+def test_a_token_that_is_bound_to_something_is_not_taken_alone(bound: object) -> None:
+    assert is_genuine(SIGNER.token())
+    assert not is_genuine(SIGNER.token(cnf=bound))
+
+
 @pytest.mark.parametrize("written", [ANNA.upper(), ANNA.replace("-", ""), f"urn:uuid:{ANNA}", f"{{{ANNA}}}"], ids=str)
 def test_ids_are_compared_in_one_spelling(written: str) -> None:
     claims, _ = KEYS.verify(SIGNER.token(sub=written))

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessionwire_guard::Claims;
+use sessionwire_guard::{Claims, Confirmation};
 
 use super::ahead::Ahead;
 use super::pace::Pace;
@@ -63,8 +63,8 @@ pub(in crate::node) struct Identified {
     pub(super) identity: Identity,
     /// The key that vouched for the client's token, where one of ours did.
     pub(super) kid: Option<Arc<str>>,
-    /// Whether the client showed what its session's tokens are bound to.
-    pub(super) is_bound: bool,
+    /// What the client showed when it came that its session's tokens are bound to.
+    pub(super) cnf: Option<Confirmation>,
     phase: Phase,
     pub(super) timing: Timing,
     pub(super) expires_at: Timestamp,
@@ -88,7 +88,7 @@ impl Identified {
         Self {
             identity,
             kid: claims.kid.clone(),
-            is_bound: claims.cnf.is_some(),
+            cnf: claims.cnf.clone(),
             expires_at: Timestamp::from_seconds(claims.exp),
             phase: Phase::Arriving(Box::new(Arrival {
                 claims: Box::new(claims),

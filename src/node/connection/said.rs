@@ -113,8 +113,8 @@ impl Identified {
         if claims.sid != self.identity.session || claims.sub != self.identity.user {
             return Err(Refused::Foreign);
         }
-        // What the first token was bound to was there when the socket opened, and can't be shown again.
-        if claims.cnf.is_some() && !self.is_bound {
+        // Shown when the socket opened, and not again: nobody else speaks on it.
+        if claims.cnf != self.cnf {
             return Err(Refused::Bad(Error::TokenInvalid));
         }
         let expires_at = Timestamp::from_seconds(claims.exp);

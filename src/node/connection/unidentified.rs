@@ -22,12 +22,16 @@ impl Unidentified {
         }
     }
 
-    /// The token of its first message.
-    pub(in crate::node) fn on_text(&self, text: &str, uptime: Duration) -> Result<String, Close> {
+    /// The token of its first message, and the proof beside it.
+    pub(in crate::node) fn on_text(
+        &self,
+        text: &str,
+        uptime: Duration,
+    ) -> Result<(String, Option<String>), Close> {
         // The timer may be a little late; late is late all the same.
         self.on_tick(uptime)?;
         match ClientMessage::parse(text) {
-            Ok(ClientMessage::Auth { token }) => Ok(token),
+            Ok(ClientMessage::Auth { token, dpop }) => Ok((token, dpop)),
             Ok(_) | Err(_) => Err(Close::PROTOCOL_ERROR),
         }
     }

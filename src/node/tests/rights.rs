@@ -259,6 +259,7 @@ fn kept_session(world: &World, seq: Seq) -> Session {
         },
         address: None,
         user_agent: None,
+        jkt: None,
         end: Some(SessionEnd {
             seq,
             at: now,

@@ -161,7 +161,10 @@ fn before_auth_nothing_else_is_said() {
     let now = Duration::from_secs(1);
     let state = Unidentified::new(now, TIMING.patience);
     let auth = r#"{"type":"auth","token":"a.b.c"}"#;
-    assert_eq!(state.on_text(auth, now).unwrap(), "a.b.c");
+    assert_eq!(
+        state.on_text(auth, now).unwrap(),
+        ("a.b.c".to_owned(), None)
+    );
     let bomb = "[".repeat(100_000);
     for wrong in [
         "",

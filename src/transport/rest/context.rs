@@ -21,10 +21,11 @@ use super::{RestSettings, RestState};
 use crate::domain::access::{Actor, Cause, InitiatingEntity};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
+use crate::domain::possession::Possession;
 use crate::domain::secret::Bearer;
 use crate::service::Origin;
 use crate::transport::address::client_address;
-use crate::transport::cookies;
+use crate::transport::{cookies, possession};
 
 /// The id of a request, in both directions.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -61,6 +62,7 @@ pub(super) struct Context {
     address: Option<IpAddr>,
     user_agent: Option<Arc<str>>,
     binding_cookie: Option<Bearer>,
+    possession: Possession,
 }
 
 impl Context {
@@ -74,6 +76,7 @@ impl Context {
             address: address_of(request, &frame.settings.trusted_proxies),
             user_agent: user_agent(headers).map(Into::into),
             binding_cookie: cookies::binding(headers),
+            possession: possession_of(request, &frame.settings.trusted_proxies),
         }
     }
 
@@ -88,6 +91,8 @@ impl Context {
             user_agent: self.user_agent.as_deref().map(str::to_owned),
             request_id: Some(self.request_id().to_owned()),
             binding_cookie: self.binding_cookie.clone(),
+            possession: self.possession.clone(),
+            jkt: None,
         }
     }
 
@@ -128,6 +133,14 @@ fn address_of(request: &Request, trusted: &[ipnet::IpNet]) -> Option<IpAddr> {
     let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
     let peer = peer.ip().to_canonical();
     Some(client_address(request.headers(), peer, trusted))
+}
+
+fn possession_of(request: &Request, trusted: &[ipnet::IpNet]) -> Possession {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    let (headers, path) = (request.headers(), request.uri().path());
+    let place = possession::place(request.method(), path, headers, peer, trusted);
+    possession::brought(headers, place)
 }
 
 /// The outermost layer: gives every request its context and every answer its frame.

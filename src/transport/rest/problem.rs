@@ -258,6 +258,9 @@ fn challenge(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::InsufficientUserAuthentication => {
             r#"Bearer realm="sessionwire", error="insufficient_user_authentication", error_description="the sign-in is too long ago""#
         }
+        ErrorCode::InvalidDpopProof => {
+            r#"DPoP realm="sessionwire", error="invalid_dpop_proof", algs="ES256 EdDSA RS256""#
+        }
         _ => return None,
     })
 }

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::domain::error::{Error, ErrorCode};
 use crate::transport::cookies::X_CSRF_TOKEN;
+use crate::transport::possession::DPOP;
 
 /// How long a browser may remember that an origin is allowed.
 const CORS_MAX_AGE: Duration = Duration::from_mins(10);
@@ -205,6 +206,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_headers([
             AUTHORIZATION,
             CONTENT_TYPE,
+            DPOP,
             IDEMPOTENCY_KEY,
             LAST_EVENT_ID,
             X_CSRF_TOKEN,

@@ -19,7 +19,7 @@ use super::schema;
 use super::users::UserBody;
 use crate::domain::clock::Timestamp;
 use crate::domain::device::{Device, Platform};
-use crate::domain::error::Error;
+use crate::domain::error::{Error, ErrorCode};
 use crate::domain::id::{DeviceId, SessionId, TakeoverRequestId};
 use crate::domain::secret::{Bearer, Password};
 use crate::domain::text::{NAME_CHARS_MAX, check_line, check_password_size};
@@ -125,8 +125,9 @@ struct RefreshBody {
 pub(super) struct SignedInBody {
     #[schema(value_type = Uuid)]
     session_id: SessionId,
-    /// Goes into `Authorization: Bearer`.
+    /// Goes into `Authorization`, under the name of its type.
     access_token: String,
+    /// `Bearer`; `DPoP` where the sign-in brought a proof (RFC 9449).
     #[schema(example = "Bearer")]
     token_type: &'static str,
     /// Seconds until the access token runs out.
@@ -140,10 +141,11 @@ pub(super) struct SignedInBody {
 
 impl From<SignedIn> for SignedInBody {
     fn from(signed_in: SignedIn) -> Self {
+        let token_type = signed_in.token_type();
         Self {
             session_id: signed_in.session.id,
             access_token: signed_in.access_token,
-            token_type: "Bearer",
+            token_type,
             expires_in: signed_in.expires_in_s,
             refresh_token: signed_in.refresh_token.expose().to_owned(),
             user: signed_in.user.into(),
@@ -210,7 +212,8 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 
 /// Sign in
 ///
-/// The same device of the same user signing in again replaces that device's session.
+/// The same device of the same user signing in again replaces that device's session. With a proof in the header `DPoP` (RFC
+/// 9449) the session is bound to the proof's key.
 #[utoipa::path(post, path = "/v1/sign-in", params(DeliveryQuery), request_body = SignInBody, responses(
     (status = 200, description = "Signed in", body = SignedInBody),
     (status = 202, description = "The devices in the way are being asked", body = PendingBody),
@@ -223,7 +226,8 @@ async fn sign_in(
     delivery: Delivery,
     Json(body): Json<SignInBody>,
 ) -> Result<Response, Problem> {
-    let signed_in = rest.core.sign_in(body.read()?, &context.origin()).await?;
+    let (origin, _) = rest.tokens.with_key(context.origin())?;
+    let signed_in = rest.core.sign_in(body.read()?, &origin).await?;
     let signed_in = settled(&rest, signed_in).await;
     answer(&rest, signed_in, StatusCode::OK, delivery).await
 }
@@ -275,7 +279,7 @@ async fn poll_request(
 /// Refresh the tokens of a session
 ///
 /// A refresh token is good once; use the new one from then on. Where it comes in a cookie, the new one goes
-/// there too.
+/// there too. One that is bound to a key needs a proof in the header `DPoP`.
 #[utoipa::path(post, path = "/v1/token/refresh", request_body = RefreshBody, responses(
     (status = 200, description = "New tokens", body = SignedInBody),
     (status = 401, description = "The session has ended, or the token is not valid", body = ProblemBody, content_type = "application/problem+json")))]
@@ -303,7 +307,9 @@ async fn refresh_token(
         (None, Sent::Nothing) => return Err(Problem::invalid("`refresh_token` is missing")),
     };
     let token = Bearer::new(token);
-    let refreshed = rest.core.refresh(&token, &context.origin()).await;
+    let (origin, proof) = rest.tokens.with_key(context.origin())?;
+    let refreshed = rest.core.refresh(&token, &origin).await;
+    let refreshed = refreshed.and_then(|it| rest.tokens.refreshed(it, proof.as_ref()));
     match refreshed.map_err(Problem::from) {
         Ok(signed_in) => Ok(delivery.hand_over_again(&rest, signed_in)),
         Err(problem) if delivery == Delivery::Cookie && is_over(&problem) => {
@@ -315,5 +321,6 @@ async fn refresh_token(
 
 /// Whether the session will never be refreshed again.
 fn is_over(problem: &Problem) -> bool {
-    http_status(problem.code()) == StatusCode::UNAUTHORIZED
+    let is_of_proof = problem.code() == ErrorCode::InvalidDpopProof;
+    http_status(problem.code()) == StatusCode::UNAUTHORIZED && !is_of_proof
 }

@@ -50,13 +50,14 @@ async fn sign_in_by_token(
     Json(body): Json<SignInByTokenBody>,
 ) -> Result<Response, Problem> {
     let device = body.device.read()?;
+    let (origin, _) = rest.tokens.with_key(context.origin())?;
     let proof = rest
         .issuers
         .verify(&body.token, rest.clock.as_ref())
         .await?;
     let signed_in = rest
         .core
-        .sign_in_by_proof(proof, Some(device), body.remember_me, &context.origin())
+        .sign_in_by_proof(proof, Some(device), body.remember_me, &origin)
         .await?;
     let signed_in = settled(&rest, signed_in).await;
     answer(&rest, signed_in, StatusCode::OK, delivery).await

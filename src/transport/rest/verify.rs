@@ -42,7 +42,7 @@ impl FromRequestParts<RestState> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
-        asked_about(&parts.headers, rest).await.map(Self)
+        asked_about(parts, rest).await.map(Self)
     }
 }
 

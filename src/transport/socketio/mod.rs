@@ -29,6 +29,7 @@ use http::{Method, StatusCode};
 
 use super::address::client_address;
 use super::driver::{BEAT_MAX, count_close};
+use super::possession;
 use super::sockets::SocketState;
 use super::underlay::Underlay;
 use super::websocket::bounded;
@@ -41,6 +42,7 @@ use wire::EngineWire;
 
 /// How long a client waits for a ping that is overdue before it takes the server for dead.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+const PATH: &str = "/socket.io/";
 const UPGRADES: &[&str] = &["websocket"];
 
 /// The routes, for a server that tells handlers the peer's address and the request's [`Underlay`].
@@ -51,7 +53,7 @@ pub fn routes(sockets: SocketState, entropy: Arc<dyn Entropy>) -> Router {
     };
     Router::new()
         .route("/socket.io", any(answer))
-        .route("/socket.io/", any(answer))
+        .route(PATH, any(answer))
         .with_state(state)
 }
 
@@ -148,11 +150,12 @@ async fn answer(
     let settings = &state.sockets.settings;
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    let trusted = &settings.trusted_proxies;
     let greeting = Greeting {
         origin_allowed: settings.allowed_origins.admit(&parts.headers),
-        address: peer.map(|ConnectInfo(peer)| {
-            client_address(&parts.headers, peer.ip(), &settings.trusted_proxies)
-        }),
+        address: peer.map(|peer| client_address(&parts.headers, peer, trusted)),
+        place: possession::place(&Method::GET, PATH, &parts.headers, peer, trusted),
     };
     let query = parts.uri.query().unwrap_or_default();
     match Wanted::read(&parts.method, query, upgrade.ok(), &state.sessions) {

@@ -105,7 +105,8 @@ pub(super) fn read_event(arguments: &str) -> Result<ClientMessage, Unreadable> {
 /// What a client says of itself when it wants in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Auth {
-    Token(String),
+    /// And the proof beside it, where it is bound to a key.
+    Token(String, Option<String>),
     Ticket(String),
     Nothing,
 }
@@ -120,7 +121,7 @@ impl Auth {
         let members = value.as_object()?;
         let said = |name: &str| members.get(name)?.as_str().map(str::to_owned);
         Some(if let Some(token) = said("token") {
-            Self::Token(token)
+            Self::Token(token, said("dpop"))
         } else if let Some(ticket) = said("ticket") {
             Self::Ticket(ticket)
         } else {
@@ -280,7 +281,7 @@ mod tests {
     #[test]
     fn what_a_client_says_of_itself_is_read() {
         let token = Auth::read(r#"{"token":"t","ticket":"x"}"#);
-        assert_eq!(token, Some(Auth::Token("t".into())));
+        assert_eq!(token, Some(Auth::Token("t".into(), None)));
         let ticket = Auth::read(r#"{"ticket":"x","pid":"p"}"#);
         assert_eq!(ticket, Some(Auth::Ticket("x".into())));
         for nothing in ["", "{}", r#"{"token":7}"#] {

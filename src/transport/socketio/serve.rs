@@ -11,6 +11,7 @@ use super::polling::Polling;
 use super::wire::{EngineWire, Heard};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::domain::possession::{KeyProof, Place, Possession};
 use crate::domain::secret::Bearer;
 use crate::node::{Line, Output, Refused, Visitor};
 use crate::service::Origin;
@@ -21,6 +22,8 @@ use crate::transport::sockets::SocketState;
 pub(super) struct Greeting {
     pub(super) origin_allowed: bool,
     pub(super) address: Option<IpAddr>,
+    /// What a proof has to be for.
+    pub(super) place: Place,
 }
 
 /// Why a session came to nothing.
@@ -66,6 +69,8 @@ pub(super) async fn serve(
         request_id: None,
         // Headers are not looked at: bound tokens come as tickets.
         binding_cookie: None,
+        possession: Possession::default(),
+        jkt: None,
     };
     // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
     match Box::pin(shake_hands(&mut wire, visitor, &state, &greeting, &origin)).await {
@@ -95,7 +100,12 @@ async fn shake_hands(
         return Err(Close::ORIGIN_NOT_ALLOWED.into());
     }
     let claims = match auth {
-        Auth::Token(token) => state.examine(&token, origin).await?,
+        Auth::Token(token, dpop) => {
+            let mut origin = origin.clone();
+            let proof = dpop.map(|proof| KeyProof::new(proof, greeting.place.clone()));
+            origin.possession.proof = proof;
+            state.examine(&token, &origin).await?
+        }
         Auth::Ticket(ticket) => state.desk.redeem_ticket(&Bearer::new(ticket)).await?,
         Auth::Nothing => return Err(Error::TokenMissing.into()),
     };

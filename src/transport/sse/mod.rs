@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -22,6 +22,7 @@ use super::cookies;
 use super::credential::Credential;
 use super::driver::{BEAT_MAX, hold, turn_away};
 use super::outlet::Outlet;
+use super::possession;
 use super::rest::{Problem, resumed_at};
 use super::sockets::SocketState;
 use super::underlay::Underlay;
@@ -29,12 +30,16 @@ use crate::domain::close::{Close, CloseCode};
 use crate::domain::error::Error;
 use crate::domain::id::Seq;
 use crate::domain::message::ServerMessage;
+use crate::domain::possession::Possession;
 use crate::node::{Line, Refused};
 use crate::service::Origin;
 use wire::EventWire;
 
 /// When somebody who was refused for want of a place may ask again, in seconds.
 const FULL_RETRY_AFTER_S: u64 = 5;
+
+/// Where it is.
+const PATH: &str = "/v1/stream";
 
 /// Bids proxies pass on each event as it comes.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -64,16 +69,23 @@ async fn stream(
     underlay: Option<Extension<Underlay>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let address = peer.map(|Extension(ConnectInfo(peer))| {
-        client_address(&headers, peer.ip(), &state.settings.trusted_proxies)
-    });
-    let origin = Origin {
+    let (peer, trusted) = (
+        peer.map(|Extension(ConnectInfo(peer))| peer.ip()),
+        &state.settings.trusted_proxies,
+    );
+    let address = peer.map(|peer| client_address(&headers, peer, trusted));
+    let place = possession::place(&Method::GET, PATH, &headers, peer, trusted);
+    let mut origin = Origin {
         address,
         user_agent: None,
         request_id: None,
         binding_cookie: cookies::binding(&headers),
+        possession: possession::brought(&headers, place),
+        jkt: None,
     };
     let opened = open(&state, &headers, &origin).await?;
+    // A stream doesn't keep what it was opened with.
+    origin.possession = Possession::default();
     let underlay = underlay.map(|Extension(underlay)| underlay);
     // The node counts it from now on. That is for good: after the stream the connection is closed.
     if let Some(underlay) = &underlay {

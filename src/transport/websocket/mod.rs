@@ -16,11 +16,12 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Extension, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
 use super::address::client_address;
 use super::cookies;
 use super::credential::Credential;
+use super::possession;
 use super::rest::Problem;
 use super::sockets::{SocketSettings, SocketState};
 use crate::domain::error::Error;
@@ -30,6 +31,8 @@ pub(super) use wire::broken;
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sessionwire.v1";
 
+const PATH: &str = "/v1/socket";
+
 /// tungstenite's read buffer of a connection, in bytes: its default is 128 KiB, and an idle
 /// connection reads a pong a minute.
 const READ_BUFFER_BYTES: usize = 512;
@@ -38,9 +41,7 @@ const READ_BUFFER_BYTES: usize = 512;
 /// (`into_make_service_with_connect_info::<SocketAddr>()`); where it doesn't, no limit per address
 /// holds.
 pub fn routes(state: SocketState) -> Router {
-    Router::new()
-        .route("/v1/socket", get(upgrade))
-        .with_state(state)
+    Router::new().route(PATH, get(upgrade)).with_state(state)
 }
 
 async fn upgrade(
@@ -55,7 +56,12 @@ async fn upgrade(
         Err(rejection) => return not_a_websocket(&rejection),
     };
     let settings = &state.settings;
+    let address = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
+    let trusted = &settings.trusted_proxies;
+    let place = possession::place(&Method::GET, PATH, &headers, address, trusted);
     let greeting = Greeting {
+        possession: possession::brought(&headers, place.clone()),
+        place,
         origin_allowed: settings.allowed_origins.admit(&headers),
         binding_cookie: cookies::binding(&headers),
         credential: Credential::of(
@@ -63,9 +69,7 @@ async fn upgrade(
             query.as_deref().unwrap_or_default(),
             &settings.allowed_origins,
         ),
-        address: peer.map(|Extension(ConnectInfo(peer))| {
-            client_address(&headers, peer.ip(), &settings.trusted_proxies)
-        }),
+        address: address.map(|peer| client_address(&headers, peer, trusted)),
     };
     bounded(upgrade, settings)
         .protocols([SUBPROTOCOL])

@@ -8,6 +8,7 @@ use axum::extract::ws::WebSocket;
 use super::wire::WebSocketWire;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::domain::possession::{KeyProof, Place, Possession};
 use crate::domain::secret::Bearer;
 use crate::node::{Line, Output, Visitor};
 use crate::service::Origin;
@@ -21,19 +22,26 @@ pub(super) struct Greeting {
     pub(super) credential: Credential,
     pub(super) address: Option<IpAddr>,
     pub(super) binding_cookie: Option<Bearer>,
+    pub(super) possession: Possession,
+    /// What a proof in the first message has to be for.
+    pub(super) place: Place,
 }
 
 /// The life of a socket.
 pub(super) async fn serve(socket: WebSocket, state: SocketState, greeting: Greeting) {
     let mut wire = WebSocketWire::new(socket);
-    let origin = Origin {
+    let mut origin = Origin {
         address: greeting.address,
         user_agent: None,
         request_id: None,
         binding_cookie: greeting.binding_cookie.clone(),
+        possession: greeting.possession.clone(),
+        jkt: None,
     };
     // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
-    match Box::pin(shake_hands(&mut wire, &state, greeting, &origin)).await {
+    let shaken = Box::pin(shake_hands(&mut wire, &state, greeting, &origin)).await;
+    origin.possession = Possession::default();
+    match shaken {
         Ok(line) => hold(wire, line, &state, &origin).await,
         Err(last_words) => turn_away(wire, last_words, &state).await,
     }
@@ -54,8 +62,12 @@ async fn shake_hands(
         Credential::Token(token) => state.examine(&token, origin).await,
         Credential::Ticket(ticket) => state.desk.redeem_ticket(&ticket).await,
         Credential::Later => {
-            let token = first_message(wire, &mut visitor).await?;
-            state.examine(&token, origin).await
+            let (token, dpop) = first_message(wire, &mut visitor).await?;
+            let mut origin = origin.clone();
+            if let Some(proof) = dpop {
+                origin.possession.proof = Some(KeyProof::new(proof, greeting.place));
+            }
+            state.examine(&token, &origin).await
         }
         Credential::StrayCookie => return Err(close(Close::ORIGIN_NOT_ALLOWED)),
         Credential::NotTaken => return Err(close(Close::TOKEN_INVALID)),
@@ -65,11 +77,11 @@ async fn shake_hands(
     opened.map_err(Vec::from)
 }
 
-/// The token of the first message.
+/// The token of the first message, and the proof beside it.
 async fn first_message(
     wire: &mut WebSocketWire,
     visitor: &mut Visitor,
-) -> Result<String, Vec<Output>> {
+) -> Result<(String, Option<String>), Vec<Output>> {
     loop {
         let incoming = tokio::select! {
             biased;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -41,6 +41,12 @@ impl IssuerKey {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let private = EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref());
         Self::named(kid, Algorithm::ES256, private)
+    }
+
+    pub(crate) fn ed(kid: &str) -> Self {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let private = EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref());
+        Self::named(kid, Algorithm::EdDSA, private)
     }
 
     pub(crate) fn secret(secret: &[u8]) -> Self {

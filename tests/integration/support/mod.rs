@@ -3,6 +3,7 @@
 mod clock;
 mod database;
 mod engine;
+mod holder;
 mod issuer;
 mod process;
 mod program;
@@ -16,6 +17,7 @@ mod stream;
 pub(crate) use clock::TestClock;
 pub(crate) use database::{copy_of, database_of, empty_database, fresh_database, postgres};
 pub(crate) use engine::{asking, event, refusal};
+pub(crate) use holder::Holder;
 pub(crate) use issuer::{IssuerKey, Provider, Way};
 pub(crate) use process::{Process, free_port, until_open};
 pub(crate) use program::{PROGRAM, Program, command, program_key};

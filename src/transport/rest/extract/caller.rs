@@ -15,6 +15,7 @@ use crate::domain::permission;
 use crate::domain::secret::Bearer;
 use crate::service::{Call, Mode, Origin, Power};
 use crate::transport::cookies::{self, Sent};
+use crate::transport::possession::SCHEME;
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
 use crate::transport::rest::problem::Problem;
@@ -115,6 +116,10 @@ pub(super) async fn recognise(
     origin: &Origin,
     rest: &RestState,
 ) -> Result<Identity, Problem> {
+    if origin.possession.is_declared && is_of_service(token, rest)? {
+        // What is bound to nothing can't be brought as if it were.
+        return Err(Error::TokenInvalid.into());
+    }
     if token.starts_with(API_KEY_PREFIX) {
         let key = Bearer::new(token.to_owned());
         let key = rest.core.authenticate_api_key(&key).await?;
@@ -126,6 +131,11 @@ pub(super) async fn recognise(
         rest.core.note_presented(&claims).await?;
         Ok(Identity::User(Arc::new(claims)))
     }
+}
+
+/// Whether it is an API key, or stands for one.
+pub(super) fn is_of_service(token: &str, rest: &RestState) -> Result<bool, Error> {
+    Ok(token.starts_with(API_KEY_PREFIX) || rest.node.check_service(token)?.is_some())
 }
 
 /// The token that a request brings.
@@ -175,7 +185,7 @@ pub(super) fn token_of<'a>(headers: &'a HeaderMap, rest: &RestState) -> Result<B
     }
 }
 
-/// The token of `Authorization: Bearer`. Two such headers are none that can be believed.
+/// The token of `Authorization: Bearer`, or `DPoP`. Two such headers are none that can be believed.
 fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let value = given.next().ok_or(Error::TokenMissing)?;
@@ -184,7 +194,11 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     }
     let value = value.to_str().map_err(|_| Error::TokenInvalid)?;
     match value.trim().split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        Some((scheme, token))
+            if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case(SCHEME) =>
+        {
+            Ok(token.trim())
+        }
         _ => Err(Error::TokenMissing),
     }
 }

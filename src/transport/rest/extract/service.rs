@@ -1,20 +1,22 @@
 //! Services that check tokens, and answers that outlast the check of who asked. It may not know what they
 //! are sent.
 
-use axum::extract::FromRequestParts;
-use http::HeaderMap;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
 use sessionwire_guard::Claims;
 
-use super::caller::{API_KEY_PREFIX, Identity, Who, forbidden, identify, recognise, token_of};
+use super::caller::{Identity, Who, forbidden, identify, is_of_service, recognise, token_of};
 use crate::domain::access::{Actor, InitiatingEntity, Scope};
 use crate::domain::error::Error;
+use crate::domain::possession::Possession;
 use crate::domain::secret::Bearer;
 use crate::service::{Call, Mode, Origin, Power};
-use crate::transport::cookies;
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
 use crate::transport::rest::problem::Problem;
+use crate::transport::{cookies, possession};
 
 /// A service that follows the feed, and says something about it.
 pub(in crate::transport::rest) struct FeedService {
@@ -96,14 +98,26 @@ impl FromRequestParts<RestState> for FeedService {
 /// What a service brings the token in that it asks about, where it brings its own key as well.
 const X_ACCESS_TOKEN: &str = "x-access-token";
 
+/// What the request brought that is asked about.
+fn possession_asked_about(parts: &Parts, rest: &RestState) -> Possession {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    let (headers, trusted) = (&parts.headers, &rest.settings.trusted_proxies);
+    let path = parts.uri.path();
+    let place = possession::place(&parts.method, path, headers, peer, trusted);
+    let place = possession::place_asked_about(place, headers, peer, trusted);
+    possession::brought(headers, place)
+}
+
 /// Whom a question about a request is about: who the request itself says, or with a service's key who the
 /// token says that the service brings along.
 pub(in crate::transport::rest) async fn asked_about(
-    headers: &HeaderMap,
+    parts: &Parts,
     rest: &RestState,
 ) -> Result<Claims, Problem> {
+    let headers = &parts.headers;
     // Who asks is a proxy or a service, and not the person's own program.
-    let origin = Origin {
+    let mut origin = Origin {
         binding_cookie: cookies::binding(headers),
         ..Origin::default()
     };
@@ -115,16 +129,13 @@ pub(in crate::transport::rest) async fn asked_about(
         }
         let given = headers.get(X_ACCESS_TOKEN).ok_or(Error::TokenMissing)?;
         token = given.to_str().map_err(|_| Error::TokenInvalid)?;
+    } else {
+        origin.possession = possession_asked_about(parts, rest);
     }
     let claims = rest.tokens.check(token, &origin).await?;
     brought.prove(&claims, rest)?;
     rest.core.note_presented(&claims).await?;
     Ok(claims)
-}
-
-/// Whether it is an API key, or stands for one.
-fn is_of_service(token: &str, rest: &RestState) -> Result<bool, Error> {
-    Ok(token.starts_with(API_KEY_PREFIX) || rest.node.check_service(token)?.is_some())
 }
 
 async fn with_scope(

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use super::token::{Asked, Granted};
+use super::token::{Asked, Granted, keyed};
 use crate::domain::device::{Device, Platform};
 use crate::domain::error::Error;
 use crate::domain::id::DeviceId;
@@ -39,6 +39,7 @@ pub(super) async fn grant(
     let token = grant
         .subject_token
         .ok_or_else(|| Refusal::request("`subject_token` is missing"))?;
+    let (origin, _) = keyed(rest, origin)?;
     let proof = rest
         .issuers
         .verify(&token, rest.clock.as_ref())
@@ -46,7 +47,7 @@ pub(super) async fn grant(
         .map_err(refused)?;
     let entered = rest
         .core
-        .sign_in_by_proof(proof, device, remember_me, origin)
+        .sign_in_by_proof(proof, device, remember_me, &origin)
         .await
         .map_err(refused)?;
     match PendingBody::of(settled(rest, entered).await) {

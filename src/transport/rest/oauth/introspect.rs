@@ -102,7 +102,10 @@ fn active(claims: Option<Said>) -> Answer {
     Answer {
         active: claims.is_some(),
         token: claims.map(|claims| Active {
-            token_type: "Bearer",
+            token_type: match &claims {
+                Said::OfSession(claims) => claims.token_type(),
+                Said::OfService(_) => "Bearer",
+            },
             claims,
         }),
     }

@@ -2,6 +2,8 @@
 
 use axum::extract::State;
 use serde::Serialize;
+use sessionwire_guard::Algorithm;
+use sessionwire_guard::dpop::PROOF_ALGORITHMS;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,6 +29,8 @@ struct Metadata {
     token_endpoint: String,
     token_endpoint_auth_methods_supported: [&'static str; 3],
     grant_types_supported: [&'static str; 3],
+    /// Of proofs that a client holds the key that its tokens are bound to (RFC 9449).
+    dpop_signing_alg_values_supported: [&'static str; PROOF_ALGORITHMS.len()],
     /// Those of API keys.
     scopes_supported: [&'static str; Scope::ALL.len()],
     /// None: people sign in with `POST /v1/sign-in`.
@@ -52,6 +56,7 @@ async fn metadata(State(rest): State<RestState>, _: NoQuery) -> Json<Metadata> {
         token_endpoint: at("/oauth/token"),
         token_endpoint_auth_methods_supported: ["none", SECRETS[0], SECRETS[1]],
         grant_types_supported: ["refresh_token", "client_credentials", exchange::GRANT],
+        dpop_signing_alg_values_supported: PROOF_ALGORITHMS.map(Algorithm::as_str),
         scopes_supported: Scope::ALL.map(Scope::as_str),
         response_types_supported: [],
         issuer,

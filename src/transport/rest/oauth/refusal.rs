@@ -124,6 +124,7 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Validation(what) => Self::request(&what),
+            Error::ProofInvalid(_) => Self::of("invalid_dpop_proof", &error),
             other => Self::Problem(other.into()),
         }
     }

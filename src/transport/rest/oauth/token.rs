@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use sessionwire_guard::dpop::Proof;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -82,9 +83,10 @@ pub(super) struct Granted {
 
 impl From<SignedIn> for Granted {
     fn from(signed_in: SignedIn) -> Self {
+        let token_type = signed_in.token_type();
         Self {
             access_token: signed_in.access_token,
-            token_type: "Bearer",
+            token_type,
             expires_in: signed_in.expires_in_s,
             refresh_token: Some(signed_in.refresh_token.expose().to_owned()),
             scope: None,
@@ -133,7 +135,9 @@ async fn refresh(rest: &RestState, origin: &Origin, grant: Asked) -> Result<Gran
     let token = grant
         .refresh_token
         .ok_or_else(|| Refusal::request("`refresh_token` is missing"))?;
-    let refreshed = rest.core.refresh(&Bearer::new(token), origin).await;
+    let (origin, proof) = keyed(rest, origin)?;
+    let refreshed = rest.core.refresh(&Bearer::new(token), &origin).await;
+    let refreshed = refreshed.and_then(|it| rest.tokens.refreshed(it, proof.as_ref()));
     refreshed.map(Granted::from).map_err(|error| match error {
         Error::RefreshTokenInvalid
         | Error::RefreshTokenReused
@@ -141,4 +145,9 @@ async fn refresh(rest: &RestState, origin: &Origin, grant: Asked) -> Result<Gran
         | Error::SignInTooOld => Refusal::of("invalid_grant", &error),
         other => other.into(),
     })
+}
+
+/// The same request, and the key that its client shows to hold (RFC 9449 section 5).
+pub(super) fn keyed(rest: &RestState, origin: &Origin) -> Result<(Origin, Option<Proof>), Refusal> {
+    Ok(rest.tokens.with_key(origin.clone())?)
 }
