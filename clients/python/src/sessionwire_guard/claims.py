@@ -59,7 +59,9 @@ def claims_from(members: object, kid: str | None = None) -> Claims:
     if not isinstance(members, dict):
         raise strict.Unreadable("an object is expected")
     if "cnf" in members:
-        raise strict.Unreadable("it is good only beside something that is not shown here (RFC 7800), and may be stolen")
+        raise strict.Unreadable(
+            "it is good only beside something that is not shown here (RFC 7800), and may be stolen"
+        )
     member = members.get
     return Claims(
         iss=strict.text(member("iss")),
