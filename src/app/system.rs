@@ -1,23 +1,20 @@
 //! The system's clock and randomness: the one place where they are read.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::domain::clock::{Clock, Entropy, Timestamp};
 
 /// The system's clock.
 pub struct SystemClock {
-    started: Instant,
+    /// Since the machine started.
+    started: Duration,
 }
 
 impl SystemClock {
     /// The uptime counts from here.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the seam that everybody else uses"
-    )]
     pub fn new() -> Self {
         Self {
-            started: Instant::now(),
+            started: since_boot(),
         }
     }
 }
@@ -26,6 +23,20 @@ impl Default for SystemClock {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// How long ago the machine started, its sleep included: a node that wakes holds no lease from the evening before.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Elsewhere the clock that never goes back may stand still while the machine sleeps.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 impl Clock for SystemClock {
@@ -41,7 +52,7 @@ impl Clock for SystemClock {
     }
 
     fn uptime(&self) -> Duration {
-        self.started.elapsed()
+        since_boot().saturating_sub(self.started)
     }
 }
 

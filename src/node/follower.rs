@@ -12,7 +12,7 @@ use sessionwire_guard::KeySet;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::cluster::{Peers, Roster};
+use super::cluster::{Look, Peers, Roster};
 use super::fanout::Fanout;
 use super::gate::{Gate, TOKEN_LIFE_MAX};
 use super::source::Source;
@@ -53,7 +53,6 @@ pub(super) struct Follower {
 pub(super) struct Health {
     rebuilt: bool,
     failing: bool,
-    keys_due: bool,
     upkeep_at: Duration,
 }
 
@@ -120,18 +119,18 @@ impl Follower {
         if !self.health.rebuilt {
             self.rebuild().await?;
         }
-        let said = self.peers.membership(self.applied(), began);
+        let said = self.peers.membership(self.applied());
         let listed = self.roster.check_in(&said).await?;
-        self.peers.observe(listed, self.clock.uptime());
+        let ended = self.clock.uptime();
+        self.peers.observe(listed, Look { began, ended });
         let head = self.source.head().await?;
         if head < self.applied() {
             let what = format!("the log ends at {head}, before {}", self.applied());
             return Err(Error::internal(what));
         }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        metrics::gauge!(metric::LOG_LAG).set((head.0 - self.applied().0) as f64);
         self.read_until(head).await?;
-        if self.health.keys_due {
-            self.read_keys().await?;
-        }
         self.gate.renew(began);
         if std::mem::take(&mut self.health.failing) {
             self.gate.set_trouble(None);
@@ -142,8 +141,9 @@ impl Follower {
 
     /// The index from the log: from the oldest event that a living token could not have seen.
     async fn rebuild(&mut self) -> Result<(), Error> {
-        self.read_keys().await?;
         let head = self.source.head().await?;
+        // After the head, so that none is missing that an event up to there speaks of.
+        self.read_keys().await?;
         let age = TOKEN_LIFE_MAX + CLOCK_SPREAD;
         let since = self.clock.now().minus(age);
         let mut position = self.source.position_before(since).await?;
@@ -165,7 +165,7 @@ impl Follower {
     async fn read_until(&mut self, last: Seq) -> Result<(), Error> {
         while self.applied() < last {
             let page = self.page(self.applied(), last).await?;
-            self.apply(&page).await?;
+            self.apply(&page, "log").await?;
         }
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Follower {
             .zip(rest)
             .all(|(seq, entry)| entry.seq.0 == seq);
         if is_next {
-            self.apply(rest).await
+            self.apply(rest, "bus").await
         } else {
             // A batch that is none: the log knows better.
             self.look().await
@@ -201,25 +201,27 @@ impl Follower {
     }
 
     /// Applies entries that come next: first what refuses tokens, then what tells connections.
-    async fn apply(&mut self, entries: &[LogEntry]) -> Result<(), Error> {
+    async fn apply(&mut self, entries: &[LogEntry], from: &'static str) -> Result<(), Error> {
         let Some(last) = entries.last() else {
             return Ok(());
         };
-        self.gate.apply(entries);
-        self.fanout.dispatch(entries);
-        self.applied.send_replace(last.seq);
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-        metrics::gauge!(metric::APPLIED_POSITION).set(last.seq.0 as f64);
         let is_of_keys = |entry: &LogEntry| {
             matches!(
                 entry.event,
                 Event::SigningKeyRotated { .. } | Event::SigningKeyRetired { .. }
             )
         };
+        // Before: what is signed with a new key comes after its event.
         if entries.iter().any(is_of_keys) {
-            self.health.keys_due = true;
             self.read_keys().await?;
         }
+        self.gate.apply(entries);
+        self.fanout.dispatch(entries);
+        self.applied.send_replace(last.seq);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        metrics::gauge!(metric::APPLIED_POSITION).set(last.seq.0 as f64);
+        let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        metrics::counter!(metric::APPLIED, "from" => from).increment(count);
         Ok(())
     }
 
@@ -227,7 +229,6 @@ impl Follower {
         let now = self.clock.now();
         let keys = self.source.fill_keys(now, self.no_keys.clone()).await?;
         self.gate.set_keys(keys);
-        self.health.keys_due = false;
         Ok(())
     }
 

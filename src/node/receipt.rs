@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::cluster::Reached;
+use super::cluster::{Look, Reached};
 use super::{Inner, Node};
 use crate::domain::id::Seq;
 use crate::domain::progress::Delivered;
@@ -52,6 +52,12 @@ impl Node {
         inner.summed_up(seq, own, applied)
     }
 
+    /// Returns once this node has applied `seq`, or the time of a lease has passed: without one it accepts
+    /// nothing.
+    pub async fn until_applied(&self, seq: Seq) {
+        self.inner.until_applied(seq, self.inner.lease).await;
+    }
+
     /// How far a change has got by now.
     pub async fn reached(&self, seq: Seq) -> Settled {
         self.settle(seq, Duration::ZERO).await
@@ -89,10 +95,12 @@ impl Inner {
     /// Reads the list of nodes, which is younger than the change then: nobody who could have missed
     /// the change is missing. Says whether it could be read.
     async fn observe(&self, deadline: Instant) -> bool {
+        let began = self.clock.uptime();
         let patience = deadline.max(Instant::now() + self.lease);
         match timeout_at(patience, self.roster.nodes()).await {
             Ok(Ok(records)) => {
-                self.peers.observe(records, self.clock.uptime());
+                let ended = self.clock.uptime();
+                self.peers.observe(records, Look { began, ended });
                 true
             }
             Ok(Err(_)) | Err(_) => false,
@@ -105,7 +113,7 @@ impl Inner {
             tokio::pin!(changed);
             // Listening begins before the look, so that no word can slip in between.
             changed.as_mut().enable();
-            let reached = self.peers.reached(seq, self.clock.uptime());
+            let reached = self.peers.reached(seq);
             if reached.iter().all(|(_, it)| it.is_settled()) {
                 return;
             }
@@ -121,7 +129,7 @@ impl Inner {
     }
 
     fn summed_up(&self, seq: Seq, own: Own, applied: bool) -> Settled {
-        let others = self.peers.reached(seq, self.clock.uptime());
+        let others = self.peers.reached(seq);
         let mut settled = Settled {
             nodes: NodesReached::default(),
             connections: SpreadReached {

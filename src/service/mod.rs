@@ -58,12 +58,13 @@ pub use view::{
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 
 use crate::bus::Bus;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::{Seq, SessionId, UserId};
 use crate::storage::{Store, Tx};
 
 /// What an answer of this floor is.
@@ -104,9 +105,10 @@ pub struct CoreSettings {
     pub failures: FailureLimits,
 }
 
-/// Whether anybody could answer a question to these sessions: the one thing that the writers ask
-/// about sockets, through a door that hides them.
+/// What the writers ask of the node that they run on, through a door that hides it.
 pub trait Listeners: Send + Sync {
+    /// Returns once the node has applied a position, or decides nothing any more.
+    fn until_applied(&self, seq: Seq) -> BoxFuture<'_, ()>;
     /// Whether a connection of one of these sessions is open.
     fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool;
 }

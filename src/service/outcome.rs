@@ -123,7 +123,8 @@ impl Core {
         Ok(self.read().await?.find_head().await?)
     }
 
-    /// Commits and announces.
+    /// Commits, announces, and waits until this node has applied it, as long as it can decide at all: who was
+    /// answered finds it so.
     pub(super) async fn commit(&self, mut tx: Tx) -> Result<Change> {
         let head = tx.find_head().await?;
         let entries = self.store.commit(tx, self.clock.now()).await?;
@@ -134,6 +135,7 @@ impl Core {
         };
         if change.changed {
             self.bus.publish(Batch { entries }.into());
+            self.listeners.until_applied(change.seq).await;
         }
         Ok(change)
     }

@@ -5,6 +5,6 @@ mod peers;
 mod reporter;
 mod roster;
 
-pub(super) use peers::{Peers, Reached};
+pub(super) use peers::{Look, Peers, Reached};
 pub(super) use reporter::Reporter;
 pub use roster::{Alone, Roster};

@@ -2,7 +2,8 @@
 //!
 //! Whether another node lives is judged without a common clock: its beat grows in the database before
 //! it reads the log and renews its lease, so whoever has watched a beat stand still for a whole lease,
-//! by his own clock, knows that its owner decides nothing any more.
+//! by his own clock, knows that its owner decides nothing any more. Who slept meanwhile has watched nothing:
+//! only what a look shows that began a lease after the first one counts.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -26,6 +27,15 @@ pub(in crate::node) struct Peers {
     changed: Notify,
 }
 
+/// When the list of nodes was looked at, by this node's uptime.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::node) struct Look {
+    /// What the list shows was so then, or came later.
+    pub(in crate::node) began: Duration,
+    /// What it shows was so by then.
+    pub(in crate::node) ended: Duration,
+}
+
 #[derive(Default)]
 struct Known {
     peers: HashMap<NodeId, Peer>,
@@ -35,8 +45,10 @@ struct Known {
 struct Peer {
     name: String,
     beat: u64,
-    /// When this beat was first seen, by this node's uptime.
+    /// When the look had ended that showed this beat first.
     seen: Duration,
+    /// When the last look that showed it began.
+    shown: Duration,
     applied: Seq,
     delivered: VecDeque<Delivered>,
 }
@@ -64,25 +76,29 @@ impl Reached {
 }
 
 impl Known {
-    fn take(&mut self, record: NodeRecord, now: Duration) {
+    fn take(&mut self, record: NodeRecord, look: Look) {
         let peer = self.peers.entry(record.id).or_insert_with(|| Peer {
             name: record.name,
             beat: record.beat,
-            seen: now,
+            seen: look.ended,
+            shown: look.began,
             applied: record.applied,
             delivered: VecDeque::new(),
         });
         if record.beat > peer.beat {
             peer.beat = record.beat;
-            peer.seen = now;
+            peer.seen = look.ended;
+        }
+        if record.beat == peer.beat {
+            peer.shown = peer.shown.max(look.began);
         }
         peer.applied = peer.applied.max(record.applied);
     }
 }
 
 impl Peer {
-    fn is_lost(&self, now: Duration, lease: Duration) -> bool {
-        now.saturating_sub(self.seen) > lease
+    fn is_lost(&self, lease: Duration) -> bool {
+        self.shown.saturating_sub(self.seen) > lease
     }
 
     fn reached(&self, seq: Seq, lost: bool) -> Reached {
@@ -126,14 +142,14 @@ impl Peers {
         }
     }
 
-    /// Takes in the list as it was read before `now` (uptime).
-    pub(in crate::node) fn observe(&self, listed: Listed, now: Duration) {
+    /// Takes in the list.
+    pub(in crate::node) fn observe(&self, listed: Listed, look: Look) {
         let mut known = self.known.lock();
         let is_listed = |id: &NodeId| listed.nodes.iter().any(|record| record.id == *id);
         known.peers.retain(|id, _| is_listed(id));
         for record in listed.nodes {
             if record.id != self.me {
-                known.take(record, now);
+                known.take(record, look);
             }
         }
         known.on_duty = listed.on_duty;
@@ -150,13 +166,13 @@ impl Peers {
     }
 
     /// How far each of the others has come with this position.
-    pub(in crate::node) fn reached(&self, seq: Seq, now: Duration) -> Vec<(String, Reached)> {
+    pub(in crate::node) fn reached(&self, seq: Seq) -> Vec<(String, Reached)> {
         let known = self.known.lock();
         let mut reached: Vec<_> = known
             .peers
             .values()
             .map(|peer| {
-                let reached = peer.reached(seq, peer.is_lost(now, self.lease));
+                let reached = peer.reached(seq, peer.is_lost(self.lease));
                 (peer.name.clone(), reached)
             })
             .collect();
@@ -165,15 +181,23 @@ impl Peers {
         reached
     }
 
+    /// How many others live, and how many are lost.
+    pub(in crate::node) fn census(&self) -> (usize, usize) {
+        let known = self.known.lock();
+        let lost = known.peers.values().filter(|it| it.is_lost(self.lease));
+        let lost = lost.count();
+        (known.peers.len() - lost, lost)
+    }
+
     /// What this node has to say when it checks in.
-    pub(in crate::node) fn membership(&self, applied: Seq, now: Duration) -> Membership {
+    pub(in crate::node) fn membership(&self, applied: Seq) -> Membership {
         let known = self.known.lock();
         let listed = self.lease * LISTED_LEASES;
-        let gone = known.peers.iter().filter(|(_, it)| it.is_lost(now, listed));
+        let gone = known.peers.iter().filter(|(_, it)| it.is_lost(listed));
         Membership {
             applied,
             gone: gone.map(|(id, peer)| (*id, peer.beat)).collect(),
-            take_duty_from: (!self.is_in_good_hands(&known, now)).then_some(known.on_duty),
+            take_duty_from: (!self.is_in_good_hands(&known)).then_some(known.on_duty),
         }
     }
 
@@ -182,10 +206,10 @@ impl Peers {
         self.known.lock().on_duty == Some(self.me)
     }
 
-    fn is_in_good_hands(&self, known: &Known, now: Duration) -> bool {
+    fn is_in_good_hands(&self, known: &Known) -> bool {
         known.on_duty.is_some_and(|holder| {
             let peer = known.peers.get(&holder);
-            holder == self.me || peer.is_some_and(|it| !it.is_lost(now, self.lease))
+            holder == self.me || peer.is_some_and(|it| !it.is_lost(self.lease))
         })
     }
 
@@ -229,11 +253,15 @@ mod tests {
 
     fn observe(peers: &Peers, nodes: Vec<NodeRecord>, on_duty: Option<u128>, now: Duration) {
         let on_duty = on_duty.map(id);
-        peers.observe(Listed { nodes, on_duty }, now);
+        let look = Look {
+            began: now,
+            ended: now,
+        };
+        peers.observe(Listed { nodes, on_duty }, look);
     }
 
-    fn only(peers: &Peers, seq: u64, now: Duration) -> Reached {
-        let mut reached = peers.reached(Seq(seq), now);
+    fn only(peers: &Peers, seq: u64) -> Reached {
+        let mut reached = peers.reached(Seq(seq));
         assert_eq!(reached.len(), 1);
         reached.remove(0).1
     }
@@ -242,57 +270,74 @@ mod tests {
     fn a_beat_that_stands_still_for_a_lease_is_a_lost_node() {
         let peers = Peers::new(id(1), LEASE);
         let start = Duration::from_secs(100);
-        observe(
-            &peers,
-            vec![record(1, 1, 9), record(2, 1, 5)],
-            Some(1),
-            start,
-        );
-        assert_eq!(only(&peers, 5, start + LEASE), Reached::Applied(None));
-        assert_eq!(only(&peers, 6, start + LEASE), Reached::Late);
+        let look = |beat, applied, now| {
+            observe(&peers, vec![record(2, beat, applied)], Some(1), now);
+        };
+        look(1, 5, start);
+        look(1, 5, start + LEASE);
+        assert_eq!(only(&peers, 5), Reached::Applied(None));
+        assert_eq!(only(&peers, 6), Reached::Late);
         let later = start + LEASE + Duration::from_millis(1);
-        observe(
-            &peers,
-            vec![record(1, 2, 9), record(2, 1, 5)],
-            Some(1),
-            later,
-        );
-        assert_eq!(only(&peers, 6, later), Reached::Lost);
-        observe(
-            &peers,
-            vec![record(1, 3, 9), record(2, 2, 6)],
-            Some(1),
-            later,
-        );
-        assert_eq!(only(&peers, 6, later), Reached::Applied(None));
+        look(1, 5, later);
+        assert_eq!(only(&peers, 6), Reached::Lost);
+        look(2, 6, later);
+        assert_eq!(only(&peers, 6), Reached::Applied(None));
+    }
+
+    #[test]
+    fn who_slept_has_not_watched() {
+        let peers = Peers::new(id(1), LEASE);
+        let listed = |beat| Listed {
+            nodes: vec![record(2, beat, 5)],
+            on_duty: Some(id(1)),
+        };
+        let at = |began: u64, ended: u64| Look {
+            began: Duration::from_secs(began),
+            ended: Duration::from_secs(ended),
+        };
+        peers.observe(listed(1), at(0, 0));
+        // It was put to sleep between the look and what it makes of it.
+        peers.observe(listed(1), at(1, 3600));
+        assert_eq!(only(&peers, 6), Reached::Late);
+        peers.observe(listed(2), at(3600, 3601));
+        assert_eq!(only(&peers, 6), Reached::Late);
+        // What an overtaken look showed is no news.
+        peers.observe(listed(1), at(3700, 3701));
+        assert_eq!(only(&peers, 6), Reached::Late);
+        peers.observe(listed(2), at(3701, 3701));
+        assert_eq!(only(&peers, 6), Reached::Lost);
     }
 
     #[test]
     fn who_is_lost_for_long_is_struck_out_at_the_beat_that_was_seen() {
         let peers = Peers::new(id(1), LEASE);
-        observe(&peers, vec![record(2, 7, 5)], Some(1), Duration::ZERO);
-        assert_eq!(peers.membership(Seq(5), LEASE * 2).gone, []);
-        assert_eq!(peers.membership(Seq(5), LEASE * 31).gone, [(id(2), 7)]);
+        let look = |now| observe(&peers, vec![record(2, 7, 5)], Some(1), now);
+        look(Duration::ZERO);
+        look(LEASE * 2);
+        assert_eq!(peers.membership(Seq(5)).gone, []);
+        look(LEASE * 31);
+        assert_eq!(peers.membership(Seq(5)).gone, [(id(2), 7)]);
         observe(&peers, Vec::new(), Some(1), LEASE * 31);
-        assert_eq!(peers.reached(Seq(1), LEASE * 31), []);
+        assert_eq!(peers.reached(Seq(1)), []);
     }
 
     #[test]
     fn the_duty_is_taken_from_nobody_and_from_who_is_lost() {
         let peers = Peers::new(id(1), LEASE);
-        let from = |now| peers.membership(Seq(5), now).take_duty_from;
-        assert_eq!(from(Duration::ZERO), Some(None));
+        let from = || peers.membership(Seq(5)).take_duty_from;
+        assert_eq!(from(), Some(None));
         observe(&peers, vec![record(2, 1, 5)], Some(2), Duration::ZERO);
-        assert_eq!(from(LEASE), None);
+        assert_eq!(from(), None);
         assert!(!peers.is_mine());
         let later = LEASE + Duration::from_millis(1);
-        assert_eq!(from(later), Some(Some(id(2))));
+        observe(&peers, vec![record(2, 1, 5)], Some(2), later);
+        assert_eq!(from(), Some(Some(id(2))));
         observe(&peers, vec![record(2, 2, 5)], Some(2), later);
-        assert_eq!(from(later), None);
+        assert_eq!(from(), None);
         observe(&peers, Vec::new(), Some(2), later);
-        assert_eq!(from(later), Some(Some(id(2))), "it was struck out");
+        assert_eq!(from(), Some(Some(id(2))), "it was struck out");
         observe(&peers, Vec::new(), Some(1), later);
-        assert_eq!(from(later), None);
+        assert_eq!(from(), None);
         assert!(peers.is_mine());
     }
 
@@ -305,7 +350,7 @@ mod tests {
             delivered: Vec::new(),
         });
         observe(&peers, vec![record(2, 1, 5)], Some(1), Duration::ZERO);
-        assert_eq!(only(&peers, 6, Duration::ZERO), Reached::Late);
+        assert_eq!(only(&peers, 6), Reached::Late);
     }
 
     proptest! {
@@ -327,7 +372,7 @@ mod tests {
                 peers.hear(&said[step]);
                 applied = applied.max(said[step].applied.0);
                 for seq in 1..=4 {
-                    match only(&peers, seq, Duration::ZERO) {
+                    match only(&peers, seq) {
                         Reached::Applied(delivered) => {
                             prop_assert!(seq <= applied);
                             if let Some(known) = delivered {
