@@ -45,7 +45,7 @@ pub(crate) async fn commit_to_applied() -> Outcome<Applied> {
     let (_, key) = core
         .create_api_key(&Call::system(), "bench".into(), vec![Scope::Feed])
         .await?;
-    let serving = tokio::spawn(app.serve(listener, std::future::pending()));
+    let serving = tokio::spawn(app.serve(listener, futures::stream::pending()));
     let url = format!("http://{address}");
     let guard = Guard::start(GuardSettings::new(&url, key.expose(), &url, "sessionwire"))?;
     guard.ready().await;

@@ -7,33 +7,35 @@ mod master_key;
 mod patience;
 mod settings;
 mod sinks;
+mod stop;
 pub mod system;
 mod upkeep;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
+use futures::future::BoxFuture;
+use futures::{Stream, StreamExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::door::Bounds;
+use self::stop::Waits;
 use crate::bus::BusError;
 use crate::config::{self, Config, Database};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::{Seq, SessionId, UserId};
 use crate::domain::secret::DatabaseUrl;
 use crate::node::issuer::{IssuerSpec, Issuers};
 use crate::node::sink::{SinkSpec, Sinks};
-use crate::node::{Node, NodeParts};
+use crate::node::{Certainty, Node, NodeParts};
 use crate::service::{Core, CoreParts, Listeners, RosterEntry, Vault, VaultError};
 use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
@@ -54,12 +56,6 @@ const READERS: u32 = 4;
 const EVENT_STREAMS_MAX: usize = 100;
 /// Services that may follow the feed at once.
 const FEEDS_MAX: usize = 1000;
-/// How long somebody who polls may take to come in again.
-const LAST_POLLS: Duration = Duration::from_millis(500);
-/// How long requests under way may take to finish after the sockets are gone.
-const LAST_REQUESTS: Duration = Duration::from_secs(5);
-/// How long sinks may take to finish after that what they are writing.
-const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Why the server can't run.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +121,7 @@ pub struct App {
     world: World,
     pages: Pages,
     bounds: Bounds,
-    drain: Duration,
+    waits: Waits,
     entry: Option<RosterEntry>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -135,6 +131,10 @@ struct NodeListeners(Node);
 impl Listeners for NodeListeners {
     fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool {
         self.0.is_anyone_connected(user, sessions)
+    }
+
+    fn until_applied(&self, seq: Seq) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.until_applied(seq))
     }
 }
 
@@ -178,7 +178,11 @@ impl App {
                 node.clone(),
                 config.sweep_interval,
             )),
-            tokio::spawn(upkeep::keep_forgetting(core.clone(), node.clone())),
+            tokio::spawn(upkeep::keep_forgetting(
+                core.clone(),
+                node.clone(),
+                upkeep::Retention::of(config),
+            )),
             tokio::spawn(upkeep::keep_signing_keys(core.clone(), node.clone())),
         ];
         Ok(Self {
@@ -203,7 +207,7 @@ impl App {
                 // A socket's own patience ends first, and says so.
                 write_timeout: config.write_timeout * 2,
             },
-            drain: config.drain,
+            waits: Waits::new(config.drain_notice, config.drain),
             entry: company.entry,
             tasks,
         })
@@ -215,12 +219,12 @@ impl App {
         self.pages = Pages::Everything { people };
     }
 
-    /// Serves until `shutdown`, then makes way: sockets are told when to come back, requests under way
-    /// are finished, and the database is closed.
+    /// Serves until the first of `stops`, then makes way: sockets are told when to come back, requests under
+    /// way are finished, and the database is closed. The second of them hurries.
     pub async fn serve(
         mut self,
         listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send,
+        stops: impl Stream<Item = ()> + Send,
     ) -> Result<(), AppError> {
         let specs = std::mem::take(&mut self.sinks);
         let sinks = sinks::start(specs, &self.core, &self.node, &self.store).await?;
@@ -238,16 +242,17 @@ impl App {
         let router = rest::router(self.rest, others);
         let stopped = async move { drop(stopped.await) };
         let mut server = tokio::spawn(door::serve(listener, router, self.bounds, stopped));
+        let mut stops = pin!(stops);
         tokio::select! {
-            () = shutdown => {}
+            _ = stops.next() => {}
             ended = &mut server => return Ok(ended.map_err(std::io::Error::other)?),
         }
         tracing::info!("making way");
-        drain(&self.node, self.drain, stop).await;
-        if timeout(LAST_REQUESTS, &mut server).await.is_err() {
+        let waits = self.waits.make_way(&self.node, stop, stops).await;
+        if timeout(waits.requests, &mut server).await.is_err() {
             server.abort();
         }
-        sinks.stop(LAST_WRITES).await;
+        sinks.stop(waits.writes).await;
         for task in self.tasks {
             task.abort();
         }
@@ -262,16 +267,6 @@ impl App {
         }
         self.store.close().await;
         Ok(())
-    }
-}
-
-/// Sends the sockets away, and lets nobody in any more.
-async fn drain(node: &Node, window: Duration, door: oneshot::Sender<()>) {
-    let mut drain = pin!(node.drain(window));
-    // Who polls has to come in once more to hear of it.
-    if timeout(LAST_POLLS, drain.as_mut()).await.is_err() {
-        drop(door);
-        drain.await;
     }
 }
 
@@ -314,6 +309,10 @@ fn rest_state(
             trusted_proxies: config.trusted_proxies.clone(),
             max_body_bytes: config.max_body_bytes,
             request_timeout: config.request_timeout,
+            verify_certainty: match config.verify_without_lease {
+                config::WithoutLease::Refuse => Certainty::Leased,
+                config::WithoutLease::LastKnown => Certainty::LastKnown,
+            },
         }),
         event_streams: Places::new(EVENT_STREAMS_MAX),
         feeds: Places::new(FEEDS_MAX),
@@ -321,10 +320,11 @@ fn rest_state(
 }
 
 /// The metrics, on a listener of their own so that nobody exposes them by accident.
-pub async fn serve_metrics(listener: TcpListener, metrics: Metrics) {
+pub async fn serve_metrics(listener: TcpListener, metrics: Metrics, node: Node) {
     let render = move || {
-        let metrics = metrics.clone();
+        let (metrics, node) = (metrics.clone(), node.clone());
         async move {
+            node.gauge();
             metrics.fold();
             metrics.render()
         }

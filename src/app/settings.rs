@@ -13,6 +13,7 @@ pub(super) fn of_node(config: &Config, issuer: &str) -> NodeSettings {
         auth_timeout: config.auth_timeout,
         lease: config.lease,
         lost_lease_grace: config.lost_lease_grace,
+        max_arrivals_per_s: config.max_arrivals_per_s,
         max_connections: config.max_connections,
         max_connections_per_user: config.max_connections_per_user,
         max_connections_per_address: config.max_connections_per_address,

@@ -49,6 +49,11 @@ pub(super) fn specs(config: &Config) -> Vec<SinkSpec> {
     config.sinks.iter().map(spec).collect()
 }
 
+/// What they are called.
+pub(super) fn names(config: &Config) -> Vec<String> {
+    specs(config).into_iter().map(|spec| spec.name).collect()
+}
+
 /// Starts them, for a server and not for a command beside it. One that was disabled is tried again: whoever started the server may have mended it.
 pub(super) async fn start(
     specs: Vec<SinkSpec>,

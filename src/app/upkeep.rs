@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
+use crate::domain::error::Error;
 use crate::node::Node;
 use crate::service::Core;
 
@@ -28,12 +30,35 @@ pub(super) async fn keep_sweeping(core: Core, node: Node, every: Duration) {
     }
 }
 
-pub(super) async fn keep_forgetting(core: Core, node: Node) {
+/// How long the log is kept, and who has to have read what is forgotten of it.
+pub(super) struct Retention {
+    kept: Option<Duration>,
+    sinks: Vec<String>,
+}
+
+impl Retention {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            kept: config.log_retention,
+            sinks: super::sinks::names(config),
+        }
+    }
+
+    async fn forget(&self, core: &Core) -> Result<(), Error> {
+        core.forget().await?;
+        if let Some(kept) = self.kept {
+            while core.forget_events(kept, &self.sinks).await? {}
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn keep_forgetting(core: Core, node: Node, retention: Retention) {
     let mut ticks = tokio::time::interval(FORGET_EVERY);
     loop {
         ticks.tick().await;
         if node.is_on_duty()
-            && let Err(error) = core.forget().await
+            && let Err(error) = retention.forget(&core).await
         {
             tracing::warn!(error = ?error, "outdated rows can't be forgotten; trying again");
         }

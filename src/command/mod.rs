@@ -160,11 +160,14 @@ impl StopSignals {
         })
     }
 
-    /// Returns at the first of them.
-    async fn asked(mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+    /// One item for each of them.
+    fn asked(self) -> impl futures::Stream<Item = ()> + Send {
+        futures::stream::unfold(self, |mut signals| async move {
+            tokio::select! {
+                _ = signals.terminate.recv() => {}
+                _ = signals.interrupt.recv() => {}
+            }
+            Some(((), signals))
+        })
     }
 }

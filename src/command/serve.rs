@@ -18,14 +18,17 @@ pub(super) async fn serve(file: Option<&Path>) -> Result<(), CommandError> {
     let signals = StopSignals::hear()?;
     let config = Config::load(file)?;
     telemetry::install_log(&config.log_level, config.log_format)?;
-    if let Some(address) = config.metrics_listen {
-        let listener = TcpListener::bind(address).await?;
-        tokio::spawn(serve_metrics(listener, Metrics::install()?));
-    }
+    let metrics = match config.metrics_listen {
+        Some(address) => Some((TcpListener::bind(address).await?, Metrics::install()?)),
+        None => None,
+    };
     let listener = TcpListener::bind(config.listen).await?;
     let bound = listener.local_addr()?;
     let world = World::system();
     let app = App::build(&config, world.clone(), bound).await?;
+    if let Some((listener, metrics)) = metrics {
+        tokio::spawn(serve_metrics(listener, metrics, app.node.clone()));
+    }
     make_first_administrator(&app, &world).await?;
     tracing::info!(address = %bound, "listening");
     app.serve(listener, signals.asked())

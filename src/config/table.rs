@@ -13,7 +13,7 @@ use super::issuers::ForeignIssuer;
 use super::master_key::MasterKeyCommand;
 use super::setting::{Kind, Unit, bytes, connections, seconds, settings, times};
 use super::sinks::{Sink, VariableName};
-use super::types::{Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm};
+use super::types::{Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm, WithoutLease};
 
 settings! {
     /// The server's configuration; every field was checked against the table.
@@ -42,6 +42,9 @@ settings! {
         Kind::Number { min: 500, max: 30_000, unit: Unit::Milliseconds };
     /// How long a node that decides nothing keeps its sockets before it sends them elsewhere.
     "lost_lease_grace_s" => lost_lease_grace: Duration = Duration::from_secs(30), seconds(1, 3600);
+    /// What `/v1/verify` answers then: that it can't decide, or by what was last known.
+    "verify_without_lease" => verify_without_lease: WithoutLease = WithoutLease::Refuse,
+        Kind::Word(WithoutLease::WORDS);
     /// The folder of the key file and, unless set otherwise, of the database.
     "data_dir" => data_dir: PathBuf = PathBuf::from("./data"), Kind::Form("the path of a folder");
     /// A file that holds the master key, which the keys in the database are encrypted under.
@@ -73,6 +76,8 @@ settings! {
     /// How long a key signs before a new one takes its place.
     "signing_key_age_max_days" => signing_key_age_max: Duration = Duration::from_hours(90 * 24),
         Kind::Number { min: 1, max: 3650, unit: Unit::Days };
+    /// How long a stopping server says that it is not ready before it sends its clients elsewhere.
+    "drain_notice_s" => drain_notice: Duration = Duration::ZERO, seconds(0, 60);
     /// How long a stopping server takes to send its clients elsewhere.
     "drain_s" => drain: Duration = Duration::from_secs(10), seconds(0, 300);
     /// How often a connection is asked whether it still is one.
@@ -84,6 +89,9 @@ settings! {
     "write_timeout_s" => write_timeout: Duration = Duration::from_secs(10), seconds(1, 120);
     /// Connections in all.
     "max_connections" => max_connections: usize = 15_000, connections(1_000_000);
+    /// Connections let in within a second; more are told when to come back (4003).
+    "max_arrivals_per_s" => max_arrivals_per_s: NonZeroU32 = times_of(5000),
+        connections(1_000_000);
     /// Connections of one user.
     "max_connections_per_user" => max_connections_per_user: usize = 100, connections(10_000);
     /// Connections from one address.
@@ -140,6 +148,9 @@ settings! {
     /// Whose tokens are taken besides.
     "issuers" => issuers: Vec<ForeignIssuer> = Vec::new(),
         Kind::Form("a list of tables, each with a name and an issuer");
+    /// How long events are kept; for ever unless set. What a sink has yet to write is kept in any case.
+    "log_retention_days" => log_retention: Option<Duration> = None,
+        Kind::Number { min: 1, max: 36_500, unit: Unit::Days };
     /// Where the log is written to besides.
     "sinks" => sinks: Vec<Sink> = Vec::new(),
         Kind::Form("a list of tables, each with a kind and a name");

@@ -83,6 +83,16 @@ choice! {
 }
 
 choice! {
+    /// What a proxy is answered by a node that can't follow the log.
+    WithoutLease {
+        /// That nothing can be decided.
+        Refuse = "refuse",
+        /// What was last known.
+        LastKnown = "last_known",
+    }
+}
+
+choice! {
     /// How a line of the log looks.
     LogFormat {
         /// For people.

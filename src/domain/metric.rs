@@ -2,6 +2,20 @@
 
 /// Open connections.
 pub const CONNECTIONS: &str = "sessionwire_connections";
+/// Connections told to come back later, since too many came at once.
+pub const ARRIVALS_PUT_OFF: &str = "sessionwire_arrivals_put_off_total";
+/// Whether this node decides and takes connections: 1 or 0.
+pub const READY: &str = "sessionwire_ready";
+/// Nodes on the list, by state: `live` (this one among them) or `lost`.
+pub const NODES: &str = "sessionwire_nodes";
+/// How long ago this node last read the log to its end, in seconds; beyond the lease it decides nothing.
+pub const LOG_READ_AGE: &str = "sessionwire_log_read_age_seconds";
+/// Events that the log held at that time and this node has yet to apply.
+pub const LOG_LAG: &str = "sessionwire_log_lag_events";
+/// Events applied, by where they came from: `bus`, or `log` where the bus was too slow or lost them.
+pub const APPLIED: &str = "sessionwire_applied_events_total";
+/// Whether this node does what is to be done once: 1 or 0.
+pub const ON_DUTY: &str = "sessionwire_on_duty";
 /// Connections closed, by close code.
 pub const CONNECTIONS_CLOSED: &str = "sessionwire_connections_closed_total";
 /// Messages written to clients.

@@ -3,11 +3,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sessionwire_guard::{Claims, Reason, Verdict};
 
 use super::Inner;
 use super::connection::{Identified, Identity, Output, Past, Unidentified};
+use super::gate::Certainty;
 use super::hub::Seat;
 use super::line::{Line, Visitor};
 use super::mailbox::Mailbox;
@@ -19,7 +21,11 @@ use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
 use crate::domain::id::{ConnectionId, Seq, SessionId};
 use crate::domain::message::{RightsCause, ServerMessage, session_revoked};
+use crate::domain::metric;
 use crate::domain::session::SessionEnd;
+
+/// How far apart those may come who are told the same time.
+const JITTER_MS: u64 = 100;
 
 /// A connection that was not let in, or not any further.
 #[derive(Debug)]
@@ -93,6 +99,10 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
         timing,
         state: _,
     } = visitor;
+    // Only now: who has no token takes nobody's turn.
+    node.pace
+        .take(node.clock.uptime())
+        .map_err(|after| later(&node, after))?;
     let now = node.clock.now();
     let identity = Identity {
         connection: ConnectionId(node.entropy.uuid(now)),
@@ -113,7 +123,7 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
     if node.limits.is_draining() {
         return Err(node.turned_away());
     }
-    let stale = match node.gate.verdict(&claims)? {
+    let stale = match node.gate.verdict(&claims, Certainty::Leased)? {
         Verdict::Good => None,
         Verdict::Stale(seq) => cause_at(&node, seq).await?,
         Verdict::Ended(seq, reason) => {
@@ -186,6 +196,19 @@ async fn end_of(
         initiating_entity: entry.map_or(InitiatingEntity::System, |it| it.initiating_entity),
         replaced_by: None,
     })
+}
+
+/// What a connection hears that comes when too many do.
+fn later(node: &Inner, after: Duration) -> Refused {
+    let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    metrics::counter!(metric::ARRIVALS_PUT_OFF).increment(1);
+    Refused {
+        last_words: Some(Box::new(ServerMessage::Reconnect {
+            // Not all of a millisecond at once, either.
+            after_ms: after_ms.saturating_add(node.entropy.below(JITTER_MS)),
+        })),
+        close: Close::CONNECTION_LIMIT,
+    }
 }
 
 impl Inner {

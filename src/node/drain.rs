@@ -35,7 +35,9 @@ impl Inner {
         });
     }
 
+    /// Those who come back find other nodes, which let in so many a second only.
     fn set_spread(&self, window: Duration) {
+        let window = window.max(self.pace.time_for(self.hub.size().1));
         let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         self.spread_ms.store(millis, Ordering::Release);
     }

@@ -72,6 +72,15 @@ impl Node {
         })
     }
 
+    /// Whether what came after a position is still known.
+    pub async fn remembers_after(&self, after: Seq) -> Result<bool, Error> {
+        if after >= self.head() || self.inner.gate.changes_after(after).is_some() {
+            return Ok(true);
+        }
+        let next = self.inner.source.entries_after(after, 1).await?;
+        Ok(next.first().is_some_and(|entry| entry.seq == after.next()))
+    }
+
     /// Takes in a service that follows the feed.
     pub fn follow_feed(&self) -> FeedReader {
         let id = self.inner.entropy.uuid(self.inner.clock.now());

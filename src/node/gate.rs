@@ -25,6 +25,16 @@ use crate::domain::standing::Standing;
 /// leeway for clocks that differ.
 pub(super) const TOKEN_LIFE_MAX: Duration = Duration::from_mins(60 + 1);
 
+/// How sure a decision has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// By the log as it was within the lease, or there is none.
+    Leased,
+    /// By what was last known, where the lease is lost: for who would rather let somebody in who was removed
+    /// meanwhile than nobody at all. Signatures and times of tokens are looked at all the same.
+    LastKnown,
+}
+
 /// Decides.
 pub(super) struct Gate {
     clock: Arc<dyn Clock>,
@@ -76,6 +86,15 @@ impl Gate {
         ready
     }
 
+    fn may_decide(&self, certainty: Certainty) -> bool {
+        let is_ready = self.is_ready();
+        match certainty {
+            Certainty::Leased => is_ready,
+            // Once it has been ready, the index holds all of the log up to then.
+            Certainty::LastKnown => is_ready || self.ready_until.load(Ordering::Acquire) > 0,
+        }
+    }
+
     /// Why this node can't decide, for people.
     pub(super) fn trouble(&self) -> &'static str {
         let trouble = *self.trouble.read();
@@ -99,6 +118,13 @@ impl Gate {
         self.renewals.send_modify(|count| *count += 1);
     }
 
+    /// How long ago, at the least, the log was last read to its end; none where it never was.
+    pub(super) fn read_age(&self) -> Option<Duration> {
+        let until = self.ready_until.load(Ordering::Acquire);
+        let read_at = Duration::from_millis(until).checked_sub(self.lease)?;
+        (until > 0).then(|| self.clock.uptime().saturating_sub(read_at))
+    }
+
     /// Returns once this node can decide.
     pub(super) async fn until_ready(&self) {
         let mut renewals = self.renewals.subscribe();
@@ -109,8 +135,12 @@ impl Gate {
     }
 
     /// Genuine and unexpired; ended or stale is told apart.
-    pub(super) fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
-        if !self.is_ready() {
+    pub(super) fn examine(
+        &self,
+        token: &str,
+        certainty: Certainty,
+    ) -> Result<(Claims, Verdict), Error> {
+        if !self.may_decide(certainty) {
             return Err(Error::CannotDecide);
         }
         let now = self.clock.now().as_seconds();
@@ -129,6 +159,15 @@ impl Gate {
             self.suspicion.store(true, Ordering::Release);
         }
         of_rejection(rejection)
+    }
+
+    /// Whether a token says that it is a service's, good or not.
+    pub(super) fn is_of_service(&self, token: &str) -> bool {
+        let keys = self.keys.read();
+        let opened = keys
+            .as_ref()
+            .map(|it| it.verify_own::<ServiceClaims>(token));
+        opened.flatten().is_some()
     }
 
     /// What a token of a service says, if it is genuine, unexpired and its key was not taken back. `None`:
@@ -156,7 +195,7 @@ impl Gate {
 
     /// Genuine, unexpired, not ended, not stale.
     pub(super) fn check(&self, token: &str) -> Result<Claims, Error> {
-        match self.examine(token)? {
+        match self.examine(token, Certainty::Leased)? {
             (claims, Verdict::Good) => Ok(claims),
             (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
             (_, Verdict::Stale(_)) => Err(Error::TokenStale),
@@ -165,15 +204,15 @@ impl Gate {
 
     /// As [`Self::check`], but a stale token passes.
     pub(super) fn check_allowing_stale(&self, token: &str) -> Result<Claims, Error> {
-        match self.examine(token)? {
+        match self.examine(token, Certainty::Leased)? {
             (claims, Verdict::Good | Verdict::Stale(_)) => Ok(claims),
             (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
         }
     }
 
     /// What the index says now of claims that were found genuine before.
-    pub(super) fn verdict(&self, claims: &Claims) -> Result<Verdict, Error> {
-        if !self.is_ready() {
+    pub(super) fn verdict(&self, claims: &Claims, certainty: Certainty) -> Result<Verdict, Error> {
+        if !self.may_decide(certainty) {
             return Err(Error::CannotDecide);
         }
         if claims.exp <= self.clock.now().as_seconds() {

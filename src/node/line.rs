@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Inner;
 use super::connection::{Examine, Identified, Output, Timing, Unidentified};
-use super::gate::Gate;
+use super::gate::{Certainty, Gate};
 use super::hub::Registration;
 use super::limits::{Pass, Unidentified as Waiting};
 use super::mailbox::{Letter, Mailbox};
@@ -20,7 +20,7 @@ use sessionwire_guard::{Claims, Verdict};
 
 impl Examine for Gate {
     fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
-        Self::examine(self, token)
+        Self::examine(self, token, Certainty::Leased)
     }
 }
 

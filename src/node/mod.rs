@@ -24,10 +24,12 @@ mod limits;
 mod line;
 mod mailbox;
 mod outbound;
+mod pace;
 mod presence;
 mod pulse;
 mod receipt;
 mod recent;
+mod settings;
 pub mod sink;
 mod source;
 mod standing;
@@ -39,7 +41,7 @@ mod withdrawn;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sessionwire_guard::{Claims, KeySet, Verdict};
@@ -59,12 +61,14 @@ pub use connection::{Intent, Output};
 pub use delivery::{Outcome, Ticket};
 pub use feed::{FeedReader, IndexSnapshot};
 pub use frame::Frame;
+pub use gate::Certainty;
 pub use limits::Pass;
 pub use line::{Line, Visitor};
 pub use presence::Present;
 pub use pulse::{Pulse, TellTimes};
 pub use receipt::Settled;
 pub use recent::{Covered, Happened};
+pub use settings::NodeSettings;
 pub use source::{Read, Source};
 
 use cluster::{Peers, Reporter};
@@ -76,51 +80,10 @@ use follower::Follower;
 use gate::Gate;
 use hub::Hub;
 use limits::{Limits, Maxima};
+use pace::Pace;
 use pulse::Stopwatch;
 use standing::{StandingReader, Unread};
 use wheel::Wheel;
-
-/// What a node can be told.
-#[derive(Clone, Debug)]
-pub struct NodeSettings {
-    /// `iss` of genuine tokens.
-    pub issuer: String,
-    /// `aud` of genuine tokens.
-    pub audience: String,
-    /// Between two protocol pings.
-    pub heartbeat: Duration,
-    /// How long a connection may take to say who it is, and the node to welcome it then.
-    pub auth_timeout: Duration,
-    /// How long the log may be out of reach before this node decides nothing any more.
-    pub lease: Duration,
-    /// How long it keeps its connections then.
-    pub lost_lease_grace: Duration,
-    /// Connections in all.
-    pub max_connections: usize,
-    /// Connections of one user.
-    pub max_connections_per_user: usize,
-    /// Connections from one address.
-    pub max_connections_per_address: usize,
-    /// Connections that have not said yet who they are.
-    pub max_unauthenticated: usize,
-}
-
-impl Default for NodeSettings {
-    fn default() -> Self {
-        Self {
-            issuer: "sessionwire".to_owned(),
-            audience: "sessionwire".to_owned(),
-            heartbeat: Duration::from_mins(1),
-            auth_timeout: Duration::from_secs(10),
-            lease: Duration::from_secs(2),
-            lost_lease_grace: Duration::from_secs(30),
-            max_connections: 15_000,
-            max_connections_per_user: 100,
-            max_connections_per_address: 1000,
-            max_unauthenticated: 1000,
-        }
-    }
-}
 
 /// What a node is made of.
 pub struct NodeParts {
@@ -153,6 +116,7 @@ struct Inner {
     lease: Duration,
     gate: Arc<Gate>,
     hub: Arc<Hub>,
+    pace: Pace,
     limits: Arc<Limits>,
     wheel: Arc<Wheel>,
     unread: Arc<Unread>,
@@ -160,6 +124,8 @@ struct Inner {
     stopwatch: Arc<Stopwatch>,
     readers: Arc<Readers>,
     applied: watch::Receiver<Seq>,
+    /// Whether it will be stopped.
+    leaving: AtomicBool,
     /// Over how many milliseconds a drain spreads those who come back.
     spread_ms: AtomicU64,
 }
@@ -242,8 +208,13 @@ impl Node {
     }
 
     /// Genuine and unexpired; ended or stale is told apart.
-    pub fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
-        self.inner.gate.examine(token)
+    pub fn examine(&self, token: &str, certainty: Certainty) -> Result<(Claims, Verdict), Error> {
+        self.inner.gate.examine(token, certainty)
+    }
+
+    /// Whether a token says that it is a service's, good or not.
+    pub fn is_of_service(&self, token: &str) -> bool {
+        self.inner.gate.is_of_service(token)
     }
 
     /// What a token of a service says, if it is good. `None`: it doesn't say that it is one.
@@ -252,8 +223,8 @@ impl Node {
     }
 
     /// What is so now of claims that were found genuine before.
-    pub fn verdict(&self, claims: &Claims) -> Result<Verdict, Error> {
-        self.inner.gate.verdict(claims)
+    pub fn verdict(&self, claims: &Claims, certainty: Certainty) -> Result<Verdict, Error> {
+        self.inner.gate.verdict(claims, certainty)
     }
 
     /// How many connections the session has here.
@@ -285,7 +256,12 @@ impl Node {
 
     /// Whether this node can decide, and takes connections.
     pub fn is_ready(&self) -> bool {
-        self.inner.gate.is_ready() && !self.inner.limits.is_draining()
+        self.trouble().is_none()
+    }
+
+    /// Whether this node holds its lease.
+    pub fn is_leased(&self) -> bool {
+        self.inner.gate.is_ready()
     }
 
     /// Whether this node is the one that does what is to be done once.
@@ -295,7 +271,7 @@ impl Node {
 
     /// Why this node does not decide, for people; none where it does.
     pub fn trouble(&self) -> Option<&'static str> {
-        if self.inner.limits.is_draining() {
+        if self.inner.leaving.load(Ordering::Acquire) || self.inner.limits.is_draining() {
             return Some("it is making way, and will stop");
         }
         (!self.inner.gate.is_ready()).then(|| self.inner.gate.trouble())
@@ -347,6 +323,12 @@ impl Node {
         arrival::open(visitor, claims).await
     }
 
+    /// From now on this node says that it is not ready, so that nobody is sent to it any more; who comes all
+    /// the same is let in.
+    pub fn leave(&self) {
+        self.inner.leaving.store(true, Ordering::Release);
+    }
+
     /// Sends every connection elsewhere, to come back spread over `window`, and lets nobody in any
     /// more. Returns when all have gone, or after the window.
     pub async fn drain(&self, window: Duration) {
@@ -379,6 +361,7 @@ impl Inner {
             lease: settings.lease,
             gate: Arc::new(Gate::new(Arc::clone(&clock), settings.lease)),
             hub: Arc::new(Hub::new(settings.max_connections_per_user)),
+            pace: Pace::new(settings.max_arrivals_per_s),
             limits: Arc::new(Limits::new(maxima)),
             wheel: Arc::new(Wheel::new(Arc::clone(&clock))),
             stopwatch: Arc::new(Stopwatch::new(Arc::clone(&clock))),
@@ -387,6 +370,7 @@ impl Inner {
             unread: Arc::default(),
             deliveries: Arc::default(),
             applied,
+            leaving: AtomicBool::new(false),
             spread_ms: AtomicU64::new(0),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::Node;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::Seq;
 use crate::domain::metric;
@@ -36,6 +37,24 @@ pub struct TellTimes {
     pub p50_ms: Option<u64>,
     /// All but one in a hundred.
     pub p99_ms: Option<u64>,
+}
+
+impl Node {
+    /// Sets the gauges that tell how the node is at the moment.
+    pub fn gauge(&self) {
+        let inner = &self.inner;
+        let flag = |is_so| if is_so { 1.0 } else { 0.0 };
+        metrics::gauge!(metric::READY).set(flag(self.is_ready()));
+        metrics::gauge!(metric::ON_DUTY).set(flag(self.is_on_duty()));
+        let (live, lost) = inner.peers.census();
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        for (state, count) in [("live", live + 1), ("lost", lost)] {
+            metrics::gauge!(metric::NODES, "state" => state).set(count as f64);
+        }
+        if let Some(age) = inner.gate.read_age() {
+            metrics::gauge!(metric::LOG_READ_AGE).set(age.as_secs_f64());
+        }
+    }
 }
 
 /// Measures how long telling takes. A place is taken and written without a lock: connections on all

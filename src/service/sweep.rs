@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Call, Core, Result};
 use crate::domain::Reason;
 use crate::domain::access::{Cause, InitiatingEntity};
+use crate::domain::id::Seq;
 
 /// How many rows are looked at in one transaction, so that no writer waits long.
 const BATCH: u32 = 500;
@@ -46,6 +47,22 @@ impl Core {
         }
         self.conclude(&Call::system(), tx, ()).await?;
         Ok(u32::try_from(expired.len()).is_ok_and(|count| count == BATCH))
+    }
+
+    /// Forgets the oldest events, those that are older than `kept` and that each of these sinks has written.
+    /// Answers whether there may be more.
+    pub async fn forget_events(&self, kept: Duration, sinks: &[String]) -> Result<bool> {
+        let before = self.clock.now().minus(kept);
+        let mut tx = self.begin().await?;
+        let mut written = tx.find_head().await?;
+        for sink in sinks {
+            // One that has yet to begin may want them all.
+            let row = tx.find_sink(sink).await?;
+            written = written.min(row.map_or(Seq(0), |row| row.seq));
+        }
+        let forgotten = tx.forget_events(before, written, BATCH).await?;
+        self.commit(tx).await?;
+        Ok(forgotten == u64::from(BATCH))
     }
 
     /// Forgets spent and outdated rows.

@@ -120,6 +120,26 @@ impl Tx {
         }
     }
 
+    /// Forgets the first events, at most `limit`: up to one that is not older than `before`, or lies after
+    /// `upto`. What is left has no gap. Answers how many were forgotten.
+    pub async fn forget_events(&mut self, before: Timestamp, upto: Seq, limit: u32) -> Result<u64> {
+        const FIRST: &str = "SELECT seq, at FROM events ORDER BY seq LIMIT $1";
+        const FORGET: &str = "DELETE FROM events WHERE seq <= $1";
+        let first: Vec<(i64, i64)> = on_either!(self, |c| {
+            let query = sqlx::query_as(FIRST).bind(i64::from(limit));
+            query.fetch_all(c).await
+        })?;
+        let goes = |(at_seq, at): &&(i64, i64)| *at < before.as_millis() && seq(*at_seq) <= upto;
+        let Some((last, _)) = first.iter().take_while(goes).last() else {
+            return Ok(0);
+        };
+        let done = on_either!(self, |c| {
+            let query = sqlx::query(FORGET).bind(*last);
+            query.execute(c).await.map(Done::from)
+        })?;
+        Ok(done.rows_affected())
+    }
+
     /// The log as the audit trail, ascending.
     pub async fn list_audit(
         &mut self,

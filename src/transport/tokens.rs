@@ -15,8 +15,8 @@ use super::desk::Desk;
 use super::possession::Proofs;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::node::Node;
 use crate::node::issuer::Issuers;
+use crate::node::{Certainty, Node};
 use crate::service::{Origin, SignedIn, confirm};
 
 /// How long the claims of a foreign token are good for without asking the writers again. The index keeps
@@ -39,6 +39,7 @@ pub struct Tokens {
     clock: Arc<dyn Clock>,
     remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
     proofs: Proofs,
+    certainty: Certainty,
 }
 
 struct Remembered {
@@ -55,8 +56,17 @@ impl Tokens {
             issuers,
             desk,
             proofs: Proofs::new(Arc::clone(&clock)),
+            certainty: Certainty::Leased,
             clock,
             remembered: Arc::default(),
+        }
+    }
+
+    /// The same, but as sure as this.
+    pub(super) fn with(&self, certainty: Certainty) -> Self {
+        Self {
+            certainty,
+            ..self.clone()
         }
     }
 
@@ -86,11 +96,11 @@ impl Tokens {
         origin: &Origin,
     ) -> Result<(Claims, Verdict), Error> {
         if !self.issuers.attaches(token) {
-            return self.node.examine(token);
+            return self.node.examine(token, self.certainty);
         }
         let name = name_of(token);
         if let Some(claims) = self.recall(&name) {
-            match self.node.verdict(&claims) {
+            match self.node.verdict(&claims, self.certainty) {
                 // Rights are ours, so they are read again; whoever brings the token can't refresh it here. And
                 // whether it was the session that ran out or the token is for the writers to say.
                 Ok(Verdict::Stale(_)) | Err(Error::TokenExpired) => {}
@@ -102,7 +112,7 @@ impl Tokens {
             let claims = self.desk.attach(proof.clone(), origin).await?;
             // Whoever lost a seat to it is refused by the time that it is taken.
             self.node.settle(claims.fence, Duration::ZERO).await;
-            match self.node.verdict(&claims)? {
+            match self.node.verdict(&claims, self.certainty)? {
                 // They changed while they were read.
                 Verdict::Stale(_) => {}
                 verdict => {

@@ -80,7 +80,7 @@ impl Nodes {
     }
 }
 
-fn signal(program: &Program, name: &str) {
+pub(crate) fn signal(program: &Program, name: &str) {
     let pid = program.child.id().to_string();
     let sent = Command::new("kill")
         .args([&format!("-{name}"), &pid])

@@ -73,6 +73,8 @@ mod races;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rights;
 #[cfg(test)]
 mod rules;

@@ -103,3 +103,49 @@ async fn a_sign_in_may_be_asked_to_be_recent() {
     assert_eq!(ask(&server, "?max_age=600", &own).await.0, 401);
     assert_eq!(ask(&server, "?max_age=-1", &own).await.0, 400);
 }
+
+/// Asks whether a token is good, until the node says that it holds no lease.
+async fn without_a_lease(
+    server: &Server,
+    bearer: &str,
+) -> (u16, String, reqwest::header::HeaderMap) {
+    // The lease runs out at once, and is there again once the log was looked at.
+    loop {
+        server.clock.advance(Duration::from_secs(3));
+        let answer = ask(server, "", &[("authorization", bearer)]).await;
+        if answer.0 == 503 || answer.2.contains_key("x-certainty") {
+            return answer;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_without_a_lease_refuses_unless_it_was_told_to_say_what_it_knows() {
+    let server = Server::start().await;
+    server.user("anna", &[]).await;
+    let bearer = format!(
+        "Bearer {}",
+        server.sign_in("anna", "laptop").await.access_token
+    );
+    let (status, code, _) = without_a_lease(&server, &bearer).await;
+    assert_eq!((status, code.as_str()), (503, "cannot_decide"));
+
+    let server = Server::start_with(&[("VERIFY_WITHOUT_LEASE", "last_known")]).await;
+    server.user("anna", &[]).await;
+    let who = server.sign_in("anna", "laptop").await;
+    let bearer = format!("Bearer {}", who.access_token);
+    let own = [("authorization", bearer.as_str())];
+    let (status, _, headers) = ask(&server, "", &own).await;
+    assert_eq!((status, headers.get("x-certainty")), (200, None));
+    let (status, _, headers) = without_a_lease(&server, &bearer).await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["x-certainty"], "last-known");
+    assert_eq!(headers["x-session-id"], who.session_id.as_str());
+    // What it knows it still says, and what is forged stays forged.
+    let path = format!("/v1/sessions/{}", who.session_id);
+    while server.delete(&path, &server.key).await.status != 200 {}
+    for bad in [bearer.as_str(), "Bearer nothing.of.ours"] {
+        server.clock.advance(Duration::from_secs(3));
+        assert_eq!(ask(&server, "", &[("authorization", bad)]).await.0, 401);
+    }
+}

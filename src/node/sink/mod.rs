@@ -171,10 +171,12 @@ impl Sinks {
         let (stop, stopped) = watch::channel(false);
         // The log's own end: the node may have yet to apply what was just written.
         let head = node.inner.source.head().await?;
+        // Not all of the log is kept for ever.
+        let first = journal.entries_after(Seq(0), 1).await?.pop();
         let mut drivers = Vec::with_capacity(specs.len());
         for spec in specs {
             let beginning = match spec.pace.beginning {
-                Beginning::Log => Seq(0),
+                Beginning::Log => first.as_ref().map_or(head, |it| Seq(it.entry.seq.0 - 1)),
                 Beginning::Now => head,
             };
             let row = journal.begin(&spec.name, beginning).await?;

@@ -155,7 +155,7 @@ async fn follow_feed(
     let place = rest.feeds.take()?;
     let reader = rest.node.follow_feed();
     let reader_id = reader.id();
-    let feed = Feed::begin(&rest, reader, after, wanted)?;
+    let feed = Feed::begin(&rest, reader, after, wanted).await?;
     let open = Open::new(rest.clone(), place, credential, feed);
     match upgrade {
         Ok(upgrade) => Ok(feed_socket::answer(upgrade, rest.node, reader_id, open)),
@@ -178,7 +178,7 @@ struct Feed {
 }
 
 impl Feed {
-    fn begin(
+    async fn begin(
         rest: &RestState,
         reader: FeedReader,
         after: Option<Seq>,
@@ -193,7 +193,9 @@ impl Feed {
         };
         let mut greeting = vec![Message::new("hello", &hello)?];
         let goes_on = after.filter(|after| *after <= head && head.0 - after.0 <= BEHIND_MAX);
-        if let Some(after) = goes_on {
+        if let Some(after) = goes_on
+            && rest.node.remembers_after(after).await?
+        {
             return Ok(Self {
                 _reader: reader,
                 wanted,

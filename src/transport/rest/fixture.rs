@@ -13,6 +13,7 @@ use super::RestSettings;
 use super::context::Frame;
 use super::router::framed;
 use crate::domain::clock::{Clock, Entropy, Timestamp};
+use crate::node::Certainty;
 use crate::transport::origin::AllowedOrigins;
 
 pub(super) struct Standing;
@@ -76,6 +77,7 @@ pub(super) fn frame(allowed_origins: &[&str]) -> Frame {
             trusted_proxies: Vec::new(),
             max_body_bytes: 1024,
             request_timeout: Duration::from_secs(5),
+            verify_certainty: Certainty::Leased,
         }),
     }
 }

@@ -49,9 +49,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::clock::{Clock, Entropy};
-use crate::node::Node;
 use crate::node::issuer::Issuers;
 use crate::node::sink::Sinks;
+use crate::node::{Certainty, Node};
 use crate::service::Core;
 use crate::transport::origin::AllowedOrigins;
 use crate::transport::tokens::Tokens;
@@ -98,4 +98,6 @@ pub struct RestSettings {
     pub max_body_bytes: usize,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// How sure an answer to a proxy has to be.
+    pub verify_certainty: Certainty,
 }

@@ -16,6 +16,7 @@ use super::RestState;
 use super::extract::{Query, asked_about};
 use super::problem::Problem;
 use crate::domain::error::Error;
+use crate::node::Certainty;
 
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const X_SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
@@ -23,6 +24,9 @@ const X_DEVICE_ID: HeaderName = HeaderName::from_static("x-device-id");
 const X_GROUPS: HeaderName = HeaderName::from_static("x-groups");
 const X_PERMISSIONS: HeaderName = HeaderName::from_static("x-permissions");
 const X_AS_OF: HeaderName = HeaderName::from_static("x-as-of");
+/// Says that the answer is by what was last known, since the log is out of reach.
+const X_CERTAINTY: HeaderName = HeaderName::from_static("x-certainty");
+const LAST_KNOWN: HeaderValue = HeaderValue::from_static("last-known");
 
 /// What the request needs besides a good token.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
@@ -36,13 +40,14 @@ struct Wanted {
 }
 
 /// Whom the request is about.
-struct Asked(Claims);
+struct Asked(Claims, Certainty);
 
 impl FromRequestParts<RestState> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &RestState) -> Result<Self, Problem> {
-        asked_about(parts, rest).await.map(Self)
+        let (claims, certainty) = asked_about(parts, rest).await?;
+        Ok(Self(claims, certainty))
     }
 }
 
@@ -54,13 +59,13 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 ///
 /// For proxies (nginx `auth_request`, Caddy `forward_auth`): with the request's own `Authorization` or cookies; or
 /// with an API key of the scope `verify` and the token in `X-Access-Token`. 200 says who it is in headers; names in
-/// `X-Groups` and `X-Permissions` are percent-encoded and have commas between. 401 and 403 carry the code in
-/// `X-Error-Code`.
+/// `X-Groups` and `X-Permissions` are percent-encoded and have commas between. 401, 403 and 503 carry the code in
+/// `X-Error-Code`. `X-Certainty: last-known` says that revocations may be missing (setting `verify_without_lease`).
 #[utoipa::path(get, path = "/v1/verify", params(Wanted),
     responses((status = 200, description = "It may; who it is, in headers")))]
 async fn verify(
     State(rest): State<RestState>,
-    Asked(claims): Asked,
+    Asked(claims, certainty): Asked,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     if let Some(max_age) = wanted.max_age {
@@ -77,7 +82,12 @@ async fn verify(
     if wanted.permission.as_ref().is_some_and(lacks) {
         return Err(Error::Forbidden("the token lacks the permission that this needs").into());
     }
-    Ok((StatusCode::OK, headers(&claims)?).into_response())
+    let mut headers = headers(&claims)?;
+    match certainty {
+        Certainty::Leased => {}
+        Certainty::LastKnown => drop(headers.insert(X_CERTAINTY, LAST_KNOWN)),
+    }
+    Ok((StatusCode::OK, headers).into_response())
 }
 
 fn headers(claims: &Claims) -> Result<HeaderMap, Error> {

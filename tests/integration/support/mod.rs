@@ -132,7 +132,9 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
             let shutdown = async move { drop(stopped.await) };
-            app.serve(listener, shutdown).await.unwrap();
+            app.serve(listener, futures::stream::once(shutdown))
+                .await
+                .unwrap();
         });
         Self {
             url: format!("http://{address}"),

@@ -116,7 +116,7 @@ pub(super) async fn recognise(
     origin: &Origin,
     rest: &RestState,
 ) -> Result<Identity, Problem> {
-    if origin.possession.is_declared && is_of_service(token, rest)? {
+    if origin.possession.is_declared && is_of_service(token, rest) {
         // What is bound to nothing can't be brought as if it were.
         return Err(Error::TokenInvalid.into());
     }
@@ -134,8 +134,8 @@ pub(super) async fn recognise(
 }
 
 /// Whether it is an API key, or stands for one.
-pub(super) fn is_of_service(token: &str, rest: &RestState) -> Result<bool, Error> {
-    Ok(token.starts_with(API_KEY_PREFIX) || rest.node.check_service(token)?.is_some())
+pub(super) fn is_of_service(token: &str, rest: &RestState) -> bool {
+    token.starts_with(API_KEY_PREFIX) || rest.node.is_of_service(token)
 }
 
 /// The token that a request brings.

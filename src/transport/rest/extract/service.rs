@@ -12,6 +12,7 @@ use crate::domain::access::{Actor, InitiatingEntity, Scope};
 use crate::domain::error::Error;
 use crate::domain::possession::Possession;
 use crate::domain::secret::Bearer;
+use crate::node::Certainty;
 use crate::service::{Call, Mode, Origin, Power};
 use crate::transport::rest::RestState;
 use crate::transport::rest::context::Context;
@@ -109,12 +110,12 @@ fn possession_asked_about(parts: &Parts, rest: &RestState) -> Possession {
     possession::brought(headers, place)
 }
 
-/// Whom a question about a request is about: who the request itself says, or with a service's key who the
+/// Whom a question about a request is about, and how sure that is: who the request itself says, or with a service's key who the
 /// token says that the service brings along.
 pub(in crate::transport::rest) async fn asked_about(
     parts: &Parts,
     rest: &RestState,
-) -> Result<Claims, Problem> {
+) -> Result<(Claims, Certainty), Problem> {
     let headers = &parts.headers;
     // Who asks is a proxy or a service, and not the person's own program.
     let mut origin = Origin {
@@ -123,7 +124,7 @@ pub(in crate::transport::rest) async fn asked_about(
     };
     let brought = token_of(headers, rest)?;
     let mut token = brought.token;
-    if is_of_service(token, rest)? {
+    if is_of_service(token, rest) {
         if !recognise(token, &origin, rest).await?.may(Scope::Verify) {
             return Err(forbidden());
         }
@@ -132,10 +133,17 @@ pub(in crate::transport::rest) async fn asked_about(
     } else {
         origin.possession = possession_asked_about(parts, rest);
     }
-    let claims = rest.tokens.check(token, &origin).await?;
+    let certainty = if rest.node.is_leased() {
+        Certainty::Leased
+    } else {
+        rest.settings.verify_certainty
+    };
+    let claims = rest.tokens.with(certainty).check(token, &origin).await?;
     brought.prove(&claims, rest)?;
-    rest.core.note_presented(&claims).await?;
-    Ok(claims)
+    if certainty == Certainty::Leased {
+        rest.core.note_presented(&claims).await?;
+    }
+    Ok((claims, certainty))
 }
 
 async fn with_scope(
