@@ -9,6 +9,7 @@ use crate::bus::{Bus, BusError, MemoryBus, NatsBus, NatsBusSettings, PostgresBus
 use crate::config::{self, Config};
 use crate::domain::error::Error;
 use crate::domain::id::NodeId;
+use crate::domain::presence::PresenceChange;
 use crate::domain::progress::{Listed, Membership};
 use crate::domain::secret::DatabaseUrl;
 use crate::node::sink::Turns;
@@ -95,6 +96,10 @@ impl Roster for Database {
 
     fn nodes(&self) -> BoxFuture<'_, Result<Listed, Error>> {
         Box::pin(self.0.nodes())
+    }
+
+    fn report<'a>(&'a self, change: &'a PresenceChange) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.0.report(change))
     }
 }
 

@@ -31,7 +31,7 @@ use crate::bus::BusError;
 use crate::config::{self, Config, Database};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
-use crate::domain::id::{Seq, SessionId, UserId};
+use crate::domain::id::{NodeId, Seq, SessionId, UserId};
 use crate::domain::secret::DatabaseUrl;
 use crate::node::issuer::{IssuerSpec, Issuers};
 use crate::node::sink::{SinkSpec, Sinks};
@@ -131,6 +131,10 @@ struct NodeListeners(Node);
 impl Listeners for NodeListeners {
     fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool {
         self.0.is_anyone_connected(user, sessions)
+    }
+
+    fn others(&self) -> Vec<NodeId> {
+        self.0.others().into_keys().collect()
     }
 
     fn until_applied(&self, seq: Seq) -> BoxFuture<'_, ()> {

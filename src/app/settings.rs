@@ -1,6 +1,6 @@
 //! From the configuration to what each part is told of it. It may not know how the parts fit together.
 
-use crate::config::{Config, TokenAlgorithm};
+use crate::config::{Config, Presence, TokenAlgorithm};
 use crate::node::NodeSettings;
 use crate::service::{CoreSettings, FailureLimits, PasswordSettings};
 
@@ -13,6 +13,7 @@ pub(super) fn of_node(config: &Config, issuer: &str) -> NodeSettings {
         auth_timeout: config.auth_timeout,
         lease: config.lease,
         lost_lease_grace: config.lost_lease_grace,
+        presence: config.presence == Presence::Shared,
         max_arrivals_per_s: config.max_arrivals_per_s,
         max_connections: config.max_connections,
         max_connections_per_user: config.max_connections_per_user,

@@ -34,7 +34,9 @@ pub use sinks::{
     SinkBasics, SinkName, SinkStart, SinkTarget, SinkUrl, VariableName, WebhookSink,
 };
 pub use table::{Config, SETTINGS};
-pub use types::{Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm, WithoutLease};
+pub use types::{
+    Issuer, LogFilter, LogFormat, Origin, Pages, Presence, TokenAlgorithm, WithoutLease,
+};
 
 /// What the name of an environment variable begins with to be a setting.
 pub const ENVIRONMENT_PREFIX: &str = "SESSIONWIRE_";

@@ -13,7 +13,9 @@ use super::issuers::ForeignIssuer;
 use super::master_key::MasterKeyCommand;
 use super::setting::{Kind, Unit, bytes, connections, seconds, settings, times};
 use super::sinks::{Sink, VariableName};
-use super::types::{Issuer, LogFilter, LogFormat, Origin, Pages, TokenAlgorithm, WithoutLease};
+use super::types::{
+    Issuer, LogFilter, LogFormat, Origin, Pages, Presence, TokenAlgorithm, WithoutLease,
+};
 
 settings! {
     /// The server's configuration; every field was checked against the table.
@@ -45,6 +47,8 @@ settings! {
     /// What `/v1/verify` answers then: that it can't decide, or by what was last known.
     "verify_without_lease" => verify_without_lease: WithoutLease = WithoutLease::Refuse,
         Kind::Word(WithoutLease::WORDS);
+    /// Whether every node knows who is connected to the others, or each of its own people only.
+    "presence" => presence: Presence = Presence::Shared, Kind::Word(Presence::WORDS);
     /// The folder of the key file and, unless set otherwise, of the database.
     "data_dir" => data_dir: PathBuf = PathBuf::from("./data"), Kind::Form("the path of a folder");
     /// A file that holds the master key, which the keys in the database are encrypted under.

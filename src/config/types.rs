@@ -93,6 +93,16 @@ choice! {
 }
 
 choice! {
+    /// Who knows which people are connected to a node.
+    Presence {
+        /// All nodes.
+        Shared = "shared",
+        /// That one alone.
+        Local = "local",
+    }
+}
+
+choice! {
     /// How a line of the log looks.
     LogFormat {
         /// For people.

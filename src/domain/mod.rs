@@ -23,6 +23,7 @@ pub mod network;
 pub mod permission;
 pub mod policy;
 pub mod possession;
+pub mod presence;
 pub mod progress;
 pub mod receipt;
 pub mod secret;

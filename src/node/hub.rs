@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::delivery::Delivery;
 use super::frame::Frame;
 use super::mailbox::{Mailbox, Rights};
+use super::presence::Unreported;
 use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
 use crate::domain::id::{ConnectionId, DeviceId, Seq, SessionId, UserId};
@@ -91,6 +92,7 @@ fn seats_of(shard: &Shard, user: UserId) -> &[Seat] {
 pub(super) struct Hub {
     shards: Box<[Mutex<Shard>]>,
     max_per_user: usize,
+    unreported: Unreported,
 }
 
 impl Hub {
@@ -99,7 +101,13 @@ impl Hub {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             max_per_user,
+            unreported: Unreported::default(),
         }
+    }
+
+    /// Whose connections are others than the other nodes were told.
+    pub(super) fn unreported(&self) -> &Unreported {
+        &self.unreported
     }
 
     /// Takes a connection in; from now on every event that is applied reaches it. What is known of
@@ -130,6 +138,7 @@ impl Hub {
             seat.mailbox.put_rights(rights);
         }
         entry.seats.push(seat);
+        self.unreported.mark(user);
         Ok((registration, must_read))
     }
 
@@ -141,6 +150,7 @@ impl Hub {
             if entry.seats.is_empty() {
                 shard.remove(&user);
             }
+            self.unreported.mark(user);
         }
     }
 
@@ -211,6 +221,11 @@ impl Hub {
         users
     }
 
+    /// Looks at the user, if connected.
+    pub(super) fn look_at<T>(&self, user: UserId, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+        self.shard(user).get(&user).map(look)
+    }
+
     /// Whether the user is connected.
     pub(super) fn has(&self, user: UserId) -> bool {
         self.shard(user).contains_key(&user)
@@ -239,6 +254,10 @@ impl Hub {
         let known = entry.standing.as_ref().map(|known| known.as_of);
         if known.is_some_and(|known| known > standing.as_of) {
             return !entry.is_current();
+        }
+        if entry.standing.is_none() {
+            // Only now the user is one of those who are shown.
+            self.unreported.mark(standing.user_id);
         }
         entry.standing = Some(Arc::new(standing));
         if let Some(rights) = entry.rights() {

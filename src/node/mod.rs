@@ -38,7 +38,7 @@ pub(crate) mod tests;
 mod wheel;
 mod withdrawn;
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,7 +52,7 @@ use crate::bus::Bus;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
-use crate::domain::id::{Seq, SessionId, UserId};
+use crate::domain::id::Seq;
 use crate::domain::service_token::ServiceClaims;
 
 pub use arrival::Refused;
@@ -64,7 +64,6 @@ pub use frame::Frame;
 pub use gate::Certainty;
 pub use limits::Pass;
 pub use line::{Line, Visitor};
-pub use presence::Present;
 pub use pulse::{Pulse, TellTimes};
 pub use receipt::Settled;
 pub use recent::{Covered, Happened};
@@ -81,6 +80,7 @@ use gate::Gate;
 use hub::Hub;
 use limits::{Limits, Maxima};
 use pace::Pace;
+use presence::PresenceReporter;
 use pulse::Stopwatch;
 use standing::{StandingReader, Unread};
 use wheel::Wheel;
@@ -184,16 +184,25 @@ impl Node {
             deliveries: Arc::clone(&inner.deliveries),
             readers: Arc::clone(&inner.readers),
         };
-        let tasks = Tasks(vec![
+        let presence = PresenceReporter {
+            hub: Arc::clone(&inner.hub),
+            roster: Arc::clone(&inner.roster),
+            entries: inner.peers.entries(),
+            told: HashMap::new(),
+        };
+        let mut tasks = vec![
             tokio::spawn(follower.run(settings.lease)),
             tokio::spawn(reader.run()),
             tokio::spawn(reporter.run()),
             tokio::spawn(island::watch(Arc::clone(&inner), settings.lost_lease_grace)),
             tokio::spawn(Arc::clone(&inner.wheel).run()),
-        ]);
+        ];
+        if settings.presence {
+            tasks.push(tokio::spawn(presence.run(settings.lease)));
+        }
         Self {
             inner,
-            tasks: Arc::new(tasks),
+            tasks: Arc::new(Tasks(tasks)),
         }
     }
 
@@ -225,33 +234,6 @@ impl Node {
     /// What is so now of claims that were found genuine before.
     pub fn verdict(&self, claims: &Claims, certainty: Certainty) -> Result<Verdict, Error> {
         self.inner.gate.verdict(claims, certainty)
-    }
-
-    /// How many connections the session has here.
-    pub fn connections_of_session(&self, session: SessionId, user: UserId) -> u32 {
-        let count = self.inner.hub.count(user, |seat| seat.session == session);
-        u32::try_from(count).unwrap_or(u32::MAX)
-    }
-
-    /// Whether a connection of one of these sessions of the user is open here that could answer a
-    /// question.
-    pub fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool {
-        self.inner.hub.count(user, |seat| {
-            seat.answers && sessions.contains(&seat.session)
-        }) > 0
-    }
-
-    /// How many connections are of one of these users or one of these sessions.
-    pub fn connections_reached(&self, users: &[UserId], sessions: &[SessionId]) -> u64 {
-        let users: BTreeSet<UserId> = users.iter().copied().collect();
-        let sessions: BTreeSet<SessionId> = sessions.iter().copied().collect();
-        u64::try_from(self.inner.hub.reached(&users, &sessions)).unwrap_or(u64::MAX)
-    }
-
-    /// The connected users after this one, by id, at most `limit`.
-    pub fn presence(&self, after: Option<UserId>, limit: u32) -> Vec<Present> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        presence::presence(&self.inner.hub, after, limit)
     }
 
     /// Whether this node can decide, and takes connections.

@@ -18,6 +18,8 @@ pub struct NodeSettings {
     pub lease: Duration,
     /// How long it keeps its connections then.
     pub lost_lease_grace: Duration,
+    /// Whether the other nodes are told who is connected here.
+    pub presence: bool,
     /// Connections let in within a second.
     pub max_arrivals_per_s: NonZeroU32,
     /// Connections in all.
@@ -39,6 +41,7 @@ impl Default for NodeSettings {
             auth_timeout: Duration::from_secs(10),
             lease: Duration::from_secs(2),
             lost_lease_grace: Duration::from_secs(30),
+            presence: true,
             max_arrivals_per_s: NonZeroU32::MAX,
             max_connections: 15_000,
             max_connections_per_user: 100,

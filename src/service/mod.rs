@@ -21,6 +21,7 @@ mod notice;
 mod outcome;
 mod password;
 mod policy;
+mod presence;
 mod roster;
 mod service_token;
 mod session;
@@ -43,6 +44,7 @@ pub use master_key::{MasterKey, VaultError, rewrap};
 pub use notice::NoticeTarget;
 pub use outcome::{Call, Change, Done, Effect, Mode, Power, Reach};
 pub use password::PasswordSettings;
+pub use presence::Elsewhere;
 pub use roster::RosterEntry;
 pub use service_token::ServiceToken;
 pub use session::SessionsWanted as SessionFilter;
@@ -64,7 +66,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::bus::Bus;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
-use crate::domain::id::{Seq, SessionId, UserId};
+use crate::domain::id::{NodeId, Seq, SessionId, UserId};
 use crate::storage::{Store, Tx};
 
 /// What an answer of this floor is.
@@ -109,7 +111,9 @@ pub struct CoreSettings {
 pub trait Listeners: Send + Sync {
     /// Returns once the node has applied a position, or decides nothing any more.
     fn until_applied(&self, seq: Seq) -> BoxFuture<'_, ()>;
-    /// Whether a connection of one of these sessions is open.
+    /// The other nodes that live.
+    fn others(&self) -> Vec<NodeId>;
+    /// Whether a connection of one of these sessions is open here that could answer a question.
     fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool;
 }
 

@@ -89,6 +89,8 @@ pub struct Reach {
     pub users: Vec<UserId>,
     /// Their live sessions.
     pub sessions: Vec<SessionId>,
+    /// Connections of all these at other nodes.
+    pub connections_elsewhere: u64,
     /// Until when a token issued so far could live.
     pub tokens_until: Timestamp,
 }
@@ -206,9 +208,14 @@ impl Core {
                 }
             }
         }
+        let users: Vec<UserId> = users.into_iter().collect();
+        let sessions: Vec<SessionId> = sessions.into_iter().collect();
         Ok(Reach {
-            users: users.into_iter().collect(),
-            sessions: sessions.into_iter().collect(),
+            connections_elsewhere: self
+                .connections_elsewhere(&mut before, &users, &sessions)
+                .await?,
+            users,
+            sessions,
             tokens_until: now.plus(self.settings.access_token_ttl),
         })
     }

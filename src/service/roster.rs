@@ -4,6 +4,7 @@
 use super::Result;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::NodeId;
+use crate::domain::presence::PresenceChange;
 use crate::domain::progress::{Listed, Membership};
 use crate::storage::Store;
 
@@ -58,6 +59,19 @@ impl RosterEntry {
             nodes: tx.list_nodes().await?,
             on_duty: tx.find_duty_holder().await?,
         })
+    }
+
+    /// Says whom the node holds.
+    pub async fn report(&self, change: &PresenceChange) -> Result<()> {
+        let mut tx = self.store.begin().await?;
+        if change.anew {
+            tx.clear_presence(self.id).await?;
+        }
+        tx.delete_presence(self.id, &change.gone).await?;
+        tx.put_presence(self.id, &change.held).await?;
+        // Who is connected is no event.
+        self.store.commit(tx, Timestamp::default()).await?;
+        Ok(())
     }
 
     /// The node goes.

@@ -248,8 +248,7 @@ impl Core {
             }
             Entry::Full(sessions, at_limit) => (sessions, at_limit),
         };
-        let anyone = || self.listeners.is_anyone_connected(user, &sessions);
-        if at_limit == AtLimit::Approve && anyone() {
+        if at_limit == AtLimit::Approve && self.could_answer(&mut tx, user, &sessions).await? {
             return self.ask_devices(tx, user, newcomer, sessions, cause).await;
         }
         let seats = seats_taken(&mut tx, &sessions).await?;

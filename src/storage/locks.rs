@@ -9,7 +9,7 @@
 //! 3. *users*, in order of id: whoever starts sessions of a user, or ends more than one, holds the user;
 //! 4. *sessions*, in order of id: whoever writes one by what it was read as holds the session;
 //! 5. rows that stand alone: tickets, takeovers (their user is held), idempotency keys, logout tokens, API
-//!    keys, sinks, nodes: one statement looks and writes, and of two the first wins;
+//!    keys, sinks, nodes, presence: one statement looks and writes, and of two the first wins;
 //! 6. the *signing keys*, all at once;
 //! 7. the *administrators*: whether somebody is left who may administer;
 //! 8. the head of the log, by the append. It orders the commits.

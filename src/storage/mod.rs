@@ -16,6 +16,7 @@ mod memberships;
 mod nodes;
 mod policies;
 mod postgres;
+mod presence;
 mod refresh;
 mod rights;
 mod row;

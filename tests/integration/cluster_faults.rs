@@ -9,7 +9,7 @@ use crate::crash::call;
 use crate::support::{Program, command, fresh_database, postgres};
 
 /// Nodes that share a database and a key file.
-struct Nodes {
+pub(crate) struct Nodes {
     folder: tempfile::TempDir,
     url: String,
     key: String,
@@ -17,7 +17,7 @@ struct Nodes {
 }
 
 impl Nodes {
-    async fn on_a_fresh_database() -> Self {
+    pub(crate) async fn on_a_fresh_database() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = fresh_database(&postgres()).await;
         let made = command(folder.path())
@@ -35,12 +35,18 @@ impl Nodes {
         }
     }
 
-    fn start(&self, name: &str) -> Program {
+    pub(crate) fn start(&self, name: &str) -> Program {
         let settings = [("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
         Program::serve_with(self.folder.path(), 0, &settings)
     }
 
-    async fn call(&self, node: &Program, method: &str, path: &str, body: Value) -> Value {
+    pub(crate) async fn call(
+        &self,
+        node: &Program,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Value {
         let url = format!("{}{path}", node.url);
         call(&self.http, method, url, &self.key, body)
             .await
@@ -48,7 +54,7 @@ impl Nodes {
     }
 
     /// A session of somebody, and its access token.
-    async fn session(&self, node: &Program, name: &str) -> (String, String) {
+    pub(crate) async fn session(&self, node: &Program, name: &str) -> (String, String) {
         let user = self
             .call(node, "POST", "/v1/users", json!({ "username": name }))
             .await;

@@ -69,6 +69,8 @@ mod openapi;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod presence_nodes;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod refresh;

@@ -223,7 +223,7 @@ async fn a_client_that_answers_no_ping_is_closed() {
     let who = server.sign_in("anna", "laptop").await;
     let mut socket = server.welcomed(&who).await;
     // Not reading, it answers no ping; the second one finds that out.
-    let connected = || !server.node.presence(None, 1).is_empty();
+    let connected = || server.node.pulse().connections > 0;
     assert!(connected());
     while connected() {
         tokio::time::sleep(Duration::from_millis(20)).await;

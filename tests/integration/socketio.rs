@@ -271,7 +271,7 @@ async fn a_client_that_does_not_poll_is_not_told_and_let_go() {
         notify(&server, &who).await,
         json!({ "told": 0, "closed": 0 })
     );
-    while !server.node.presence(None, 1).is_empty() {
+    while server.node.pulse().connections > 0 {
         tokio::task::yield_now().await;
     }
     // It may yet read what it missed, if it comes at once, and why it is over.
@@ -280,7 +280,7 @@ async fn a_client_that_does_not_poll_is_not_told_and_let_go() {
     assert_eq!(notify(&server, &who).await["told"], 1);
     socket.expect("notice").await;
     socket.send(Message::Close(None)).await;
-    while !server.node.presence(None, 1).is_empty() {
+    while server.node.pulse().connections > 0 {
         tokio::task::yield_now().await;
     }
 }

@@ -185,7 +185,7 @@ async fn what_can_not_begin_is_refused_with_a_status() {
         refused(&server, &who.access_token, None).await.code(),
         "token_expired"
     );
-    assert!(server.node.presence(None, 1).is_empty());
+    assert_eq!(server.node.pulse().connections, 0);
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn an_idle_stream_beats_and_lives() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         notify(&server, &who).await;
         stream.expect("notice").await;
-        connected = server.node.presence(None, 1)[0].connections;
+        connected = server.node.pulse().connections;
     }
     assert_eq!(connected, 1);
 }
@@ -268,7 +268,7 @@ async fn a_reader_that_reads_nothing_is_not_told_and_let_go() {
     let data = "x".repeat(8_000);
     let notice = json!({ "level": "info", "title": "a", "body": "b", "data": data });
     let mut untold = 0;
-    while !server.node.presence(None, 1).is_empty() {
+    while server.node.pulse().connections > 0 {
         let sent = server.post(&path, &server.key, notice.clone()).await;
         assert_eq!(sent.status, 200);
         untold += u32::from(sent.body["connections"]["told"] == 0);

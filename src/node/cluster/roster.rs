@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 
 use crate::domain::error::Error;
 use crate::domain::id::NodeId;
+use crate::domain::presence::PresenceChange;
 use crate::domain::progress::{Listed, Membership};
 
 /// What a question to the roster answers.
@@ -25,6 +26,9 @@ pub trait Roster: Send + Sync {
 
     /// Who is there.
     fn nodes(&self) -> Answer<'_>;
+
+    /// Says whom this node holds; only once it is on the list.
+    fn report<'a>(&'a self, change: &'a PresenceChange) -> BoxFuture<'a, Result<(), Error>>;
 }
 
 /// The list of a node that has no company, and needs nobody's leave to decide.
@@ -48,5 +52,9 @@ impl Roster for Alone {
             nodes: Vec::new(),
             on_duty: Some(self.id()),
         })))
+    }
+
+    fn report<'a>(&'a self, _: &'a PresenceChange) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }

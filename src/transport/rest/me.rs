@@ -215,9 +215,8 @@ async fn list_own_sessions(
         live: Some(query.state.is_none_or(SessionState::is_live)),
     };
     let sessions = rest.core.list_sessions(filter, page).await?;
-    Ok(Json(ListBody::of(sessions, |session| {
-        SessionBody::of(session, &rest).told_to(user.claims.sid)
-    })))
+    let page = SessionBody::page(sessions, &rest).await?;
+    Ok(Json(page.map(|session| session.told_to(user.claims.sid))))
 }
 
 /// End one of one's own sessions

@@ -91,6 +91,14 @@ impl<T> ListBody<T> {
         }
     }
 
+    /// The same page of other items.
+    pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> ListBody<U> {
+        ListBody {
+            items: self.items.into_iter().map(change).collect(),
+            next_cursor: self.next_cursor,
+        }
+    }
+
     /// A page of a list that is short enough to be had at once.
     pub(super) fn part<V>(
         all: Vec<V>,

@@ -1,19 +1,23 @@
 //! Who is connected: `/v1/presence`. It may not know sockets.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RestState;
-use super::extract::{Json, Query, Scoped};
-use super::page::{ListBody, PageQuery, cursor_at_id};
+use super::extract::{Json, Query, Scoped, resolved};
+use super::page::{ListBody, cursor_at_id, page};
 use super::problem::Problem;
 use super::schema;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::UserId;
-use crate::node::Present;
+use crate::domain::id::{DeviceId, GroupId, UserId};
+use crate::domain::presence::{PresenceFilter, Present, together};
+use crate::domain::user::UserRef;
+use crate::service::Page;
 
 /// A user who is connected.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,7 +29,9 @@ struct PresentBody {
     /// Open sockets.
     connections: u32,
     /// Devices with an open socket.
-    devices: u32,
+    devices: usize,
+    /// The nodes that they are open to.
+    nodes: BTreeSet<String>,
     /// Since when there has been one.
     #[schema(schema_with = schema::timestamp)]
     since: Timestamp,
@@ -37,10 +43,34 @@ impl From<Present> for PresentBody {
             user_id: present.user_id,
             username: present.username,
             connections: present.connections,
-            devices: present.devices,
+            devices: present.devices.len(),
+            nodes: present.nodes,
             since: present.since,
         }
     }
+}
+
+/// Who.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PresenceQuery {
+    /// This user.
+    #[param(value_type = Option<String>)]
+    user_id: Option<UserRef>,
+    /// Members of this group.
+    #[param(value_type = Option<Uuid>)]
+    group_id: Option<GroupId>,
+    /// Who is on this device.
+    #[param(value_type = Option<Uuid>)]
+    device_id: Option<DeviceId>,
+    /// Who is connected to nodes of this name.
+    node: Option<String>,
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// Where the last page ended: its `next_cursor`.
+    cursor: Option<String>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
@@ -48,17 +78,50 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
 }
 
 /// List who is connected
-#[utoipa::path(get, path = "/v1/presence", params(PageQuery),
+///
+/// To any node; what other nodes say of theirs is up to half a second old, and of one that is lost nothing is said.
+#[utoipa::path(get, path = "/v1/presence", params(PresenceQuery),
     responses((status = 200, description = "A page of connected users", body = ListBody<PresentBody>)))]
 async fn list_present(
     State(rest): State<RestState>,
     _: Scoped,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<PresenceQuery>,
 ) -> Result<Json<ListBody<PresentBody>>, Problem> {
-    let page = query.page()?;
-    let one_more = page.limit.saturating_add(1);
-    let present = rest.node.presence(page.after.map(UserId), one_more);
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let group = match query.group_id {
+        Some(id) => Some((id, rest.core.find_group(id).await?.group.name)),
+        None => None,
+    };
+    let filter = PresenceFilter {
+        user: resolved(&rest, query.user_id).await?,
+        group,
+        device: query.device_id,
+    };
+    let present = at_nodes(&rest, query.node.as_deref(), &filter, page).await?;
     Ok(Json(cut(present, page.limit)))
+}
+
+/// One more than fit on the page, if there are.
+async fn at_nodes(
+    rest: &RestState,
+    name: Option<&str>,
+    filter: &PresenceFilter,
+    page: Page,
+) -> Result<Vec<Present>, Problem> {
+    let wanted = |node: &str| name.is_none_or(|name| node == name);
+    let after = page.after.map(UserId);
+    let one_more = page.limit.saturating_add(1);
+    let limit = usize::try_from(one_more).unwrap_or(usize::MAX);
+    let mut others = rest.node.others();
+    others.retain(|_, node| wanted(node));
+    let mut present = rest
+        .core
+        .list_present_at(&others, filter, after, one_more)
+        .await?;
+    if wanted(rest.node.name()) {
+        present.extend(rest.node.presence(filter, after, limit));
+    }
+    Ok(together(present, limit))
 }
 
 /// One more than asked for tells that there is a next page.
@@ -84,7 +147,8 @@ mod tests {
             user_id: UserId(Uuid::from_u128(id)),
             username: "maryo".to_owned(),
             connections: 1,
-            devices: 1,
+            devices: BTreeSet::new(),
+            nodes: BTreeSet::new(),
             since: Timestamp::from_seconds(0),
         };
         (1..=users).map(present).collect()

@@ -251,7 +251,8 @@ fn preview(rest: &RestState, reach: &Reach) -> Preview {
         dry_run: true,
         users: reach.users.len() as u64,
         sessions: reach.sessions.len() as u64,
-        connections: rest.node.connections_reached(&reach.users, &reach.sessions),
+        connections: reach.connections_elsewhere
+            + rest.node.connections_reached(&reach.users, &reach.sessions),
         tokens_until: reach.tokens_until,
     }
 }

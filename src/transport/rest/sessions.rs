@@ -1,5 +1,7 @@
 //! Sessions of everybody: `/v1/sessions`, and those of one user.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
@@ -23,7 +25,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeviceId, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::user::UserRef;
-use crate::service::{Mode, SessionFilter, SignInAnswer};
+use crate::service::{Mode, SessionFilter, SignInAnswer, Slice};
 
 /// Whether a session lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -78,8 +80,20 @@ pub(super) struct SessionBody {
 }
 
 impl SessionBody {
+    /// A page of them.
+    pub(super) async fn page(
+        slice: Slice<Session>,
+        rest: &RestState,
+    ) -> Result<ListBody<Self>, Problem> {
+        let others = rest.node.others();
+        let connections = rest.core.connections_at(&others, &slice.items).await?;
+        Ok(ListBody::of(slice, |session| {
+            Self::of(session, &connections, rest)
+        }))
+    }
+
     /// As it is now: past its expiry a session counts as ended, swept or not.
-    pub(super) fn of(session: Session, rest: &RestState) -> Self {
+    fn of(session: Session, at_other_nodes: &HashMap<SessionId, u32>, rest: &RestState) -> Self {
         let (ended_at, reason) = ending(&session, rest.clock.now()).unzip();
         let state = if ended_at.is_some() {
             SessionState::Ended
@@ -93,9 +107,10 @@ impl SessionBody {
             created_at: session.created_at,
             last_active_at: session.last_active_at,
             expires_at: session.expires_at,
-            connections: rest
-                .node
-                .connections_of_session(session.id, session.user_id),
+            connections: at_other_nodes.get(&session.id).copied().unwrap_or_default()
+                + rest
+                    .node
+                    .connections_of_session(session.id, session.user_id),
             current: None,
             ended_at,
             reason,
@@ -209,9 +224,7 @@ async fn list_sessions(
         live: query.state.map(SessionState::is_live),
     };
     let sessions = rest.core.list_sessions(filter, page).await?;
-    Ok(Json(ListBody::of(sessions, |session| {
-        SessionBody::of(session, &rest)
-    })))
+    Ok(Json(SessionBody::page(sessions, &rest).await?))
 }
 
 /// End a session

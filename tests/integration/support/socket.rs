@@ -57,6 +57,20 @@ impl Server {
 }
 
 impl Socket {
+    /// Opens a socket to a server at this address, and waits for `welcome`.
+    pub(crate) async fn to(url: &str, token: &str) -> Self {
+        let url = format!("{}/v1/socket", url.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        let bearer = format!("Bearer {token}");
+        request
+            .headers_mut()
+            .insert("authorization", bearer.parse().unwrap());
+        let (stream, _) = connect_async(request).await.unwrap();
+        let mut socket = Self { stream };
+        socket.expect("welcome").await;
+        socket
+    }
+
     /// The next thing that is not a protocol ping or pong.
     pub(crate) async fn hear(&mut self) -> Heard {
         tokio::time::timeout(PATIENCE, self.next())
