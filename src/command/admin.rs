@@ -1,5 +1,5 @@
 //! Commands beside a running server: `migrate`, `config check`, `user create`, `key create`, `key rotate`,
-//! `key retire`.
+//! `key retire`, `restore`.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
@@ -136,6 +136,18 @@ pub(super) async fn retire_key(args: RetireArgs) -> Result<(), CommandError> {
         .await?;
     match done.effect {
         Effect::Committed(change) => print(&change.seq.to_string()),
+        Effect::Previewed(_) => Ok(()),
+    }
+}
+
+pub(super) async fn restore(file: Option<&Path>) -> Result<(), CommandError> {
+    let app = open(file).await?;
+    let done = app.core.restore(&Call::system()).await?;
+    match done.effect {
+        Effect::Committed(change) => print(&format!(
+            "the log goes on at {}; {} sessions were ended, and everybody signs in again",
+            change.seq, change.sessions_ended
+        )),
         Effect::Previewed(_) => Ok(()),
     }
 }

@@ -36,6 +36,9 @@ enum Command {
     Watch(crate::watch::WatchArgs),
     /// Brings the database up to date.
     Migrate(ConfigFile),
+    /// Makes a database good for use that was brought back from a backup: nothing that was given since then is
+    /// accepted, and everybody signs in again. To be run while no server is.
+    Restore(ConfigFile),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -117,6 +120,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(args) => demo::demo(args).await,
         Command::Watch(args) => crate::watch::run(args).await.map_err(CommandError::from),
         Command::Migrate(file) => admin::migrate(file.config.as_deref()).await,
+        Command::Restore(file) => admin::restore(file.config.as_deref()).await,
         Command::Config(ConfigCommand::Check(file)) => admin::check_config(file.config.as_deref()),
         Command::User(UserCommand::Create(args)) => admin::create_user(args).await,
         Command::Key(KeyCommand::Create(args)) => admin::create_key(args).await,

@@ -84,6 +84,7 @@ impl Event {
             | Self::TokenLateUse(_)
             | Self::SinkDisabled { .. }
             | Self::SinkEnabled { .. }
+            | Self::LogRestored { .. }
             | Self::SigningKeyRotated { .. } => None,
         }
     }
@@ -125,6 +126,7 @@ impl Event {
             | Self::SigningKeyRotated { .. }
             | Self::SinkDisabled { .. }
             | Self::SinkEnabled { .. }
+            | Self::LogRestored { .. }
             | Self::RevokedAll {} => Effect::None,
         }
     }

@@ -6,9 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
-use super::access::{InitiatingEntity, Scope};
+use super::access::Scope;
 use super::clock::Timestamp;
 use super::device::DeviceLabel;
+pub use super::entry::{LogEntry, is_unbroken};
 use super::id::{ApiKeyId, DeviceId, GroupId, Seq, SessionId, TakeoverRequestId, UserId};
 use super::issuer::Identity;
 use super::message::NoticeContent;
@@ -159,6 +160,10 @@ pub enum Event {
     /// Everybody was signed out.
     #[serde(rename = "sessions.revoked_all")]
     RevokedAll {},
+    /// The database was brought back from a copy. What came after `previous` is lost, and its positions are not
+    /// given again.
+    #[serde(rename = "log.restored")]
+    LogRestored { previous: Seq },
     /// A sink failed for so long that it is no longer tried.
     #[serde(rename = "sink.disabled")]
     SinkDisabled {
@@ -260,19 +265,6 @@ pub enum Audience {
     },
 }
 
-/// An event at its place in the log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LogEntry {
-    /// Its position.
-    pub seq: Seq,
-    /// When; for people only.
-    pub at: Timestamp,
-    /// On whose behalf.
-    pub initiating_entity: InitiatingEntity,
-    /// What happened.
-    pub event: Event,
-}
-
 impl Event {
     /// What the event is about: its kind and id, for the audit trail.
     pub fn subject(&self) -> (&'static str, Option<String>) {
@@ -315,6 +307,7 @@ impl Event {
                 ("signing_key", Some(kid.clone()))
             }
             Self::RevokedAll {} => ("everybody", None),
+            Self::LogRestored { .. } => ("log", None),
             Self::SinkDisabled { sink, .. } | Self::SinkEnabled { sink } => {
                 ("sink", Some(sink.clone()))
             }
@@ -364,6 +357,7 @@ impl Event {
             | Self::SigningKeyRotated { .. }
             | Self::SinkDisabled { .. }
             | Self::SinkEnabled { .. }
+            | Self::LogRestored { .. }
             | Self::RevokedAll {} => None,
         }
     }

@@ -46,6 +46,7 @@ kinds! {
     SigningKeyRetired { .. } = "signing_key.retired";
     SigningKeyRotated { .. } = "signing_key.rotated";
     RevokedAll {} = "sessions.revoked_all";
+    LogRestored { .. } = "log.restored";
     SinkDisabled { .. } = "sink.disabled";
     SinkEnabled { .. } = "sink.enabled";
 }

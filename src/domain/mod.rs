@@ -11,6 +11,7 @@ pub mod clock;
 pub mod close;
 pub mod device;
 pub mod effect;
+pub mod entry;
 pub mod error;
 pub mod event;
 pub mod group;

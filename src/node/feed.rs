@@ -59,7 +59,7 @@ impl Node {
         let now = self.inner.clock.now();
         let mut upto = after;
         for entry in &entries {
-            if entry.seq != upto.next() {
+            if !entry.follows(upto) {
                 return Err(Error::internal(format!("the log has a gap after {upto}")));
             }
             upto = entry.seq;
@@ -78,7 +78,7 @@ impl Node {
             return Ok(true);
         }
         let next = self.inner.source.entries_after(after, 1).await?;
-        Ok(next.first().is_some_and(|entry| entry.seq == after.next()))
+        Ok(next.first().is_some_and(|entry| entry.follows(after)))
     }
 
     /// Takes in a service that follows the feed.

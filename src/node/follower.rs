@@ -19,7 +19,7 @@ use super::source::Source;
 use crate::bus::{News, Subscription};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::domain::event::{Event, LogEntry};
+use crate::domain::event::{Event, LogEntry, is_unbroken};
 use crate::domain::id::Seq;
 use crate::domain::metric;
 
@@ -123,10 +123,14 @@ impl Follower {
         let listed = self.roster.check_in(&said).await?;
         let ended = self.clock.uptime();
         self.peers.observe(listed, Look { began, ended });
+        // Before the head is read: what a token has seen is in the log by then.
+        let known = self.applied().max(self.gate.seen_by_tokens());
         let head = self.source.head().await?;
-        if head < self.applied() {
-            let what = format!("the log ends at {head}, before {}", self.applied());
-            return Err(Error::internal(what));
+        if head < known {
+            return Err(Error::internal(format!(
+                "the log ends at {head}, before {known}, which this server has given: the database was brought \
+                 back from a copy; stop all nodes and run `sessionwire restore`"
+            )));
         }
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!(metric::LOG_LAG).set((head.0 - self.applied().0) as f64);
@@ -174,9 +178,7 @@ impl Follower {
     async fn page(&self, after: Seq, last: Seq) -> Result<Vec<LogEntry>, Error> {
         let mut page = self.source.entries_after(after, PAGE).await?;
         page.retain(|entry| entry.seq <= last);
-        let expected = after.0 + 1..;
-        let is_next = expected.zip(&page).all(|(seq, entry)| entry.seq.0 == seq);
-        if page.is_empty() || !is_next {
+        if page.is_empty() || !is_unbroken(after, &page) {
             return Err(Error::internal(format!(
                 "the log has a gap after {after}, before {last}"
             )));
@@ -189,10 +191,7 @@ impl Follower {
         let applied = self.applied();
         let done = entries.partition_point(|entry| entry.seq <= applied);
         let rest = entries.get(done..).unwrap_or_default();
-        let is_next = (applied.0 + 1..)
-            .zip(rest)
-            .all(|(seq, entry)| entry.seq.0 == seq);
-        if is_next {
+        if is_unbroken(applied, rest) {
             self.apply(rest, "bus").await
         } else {
             // A batch that is none: the log knows better.

@@ -53,6 +53,8 @@ pub(super) struct Gate {
     trouble: RwLock<Option<&'static str>>,
     /// How often the lease was renewed.
     renewals: watch::Sender<u64>,
+    /// The last position that a genuine token has seen, as far as any had seen more than this node.
+    seen_by_tokens: AtomicU64,
     /// Somebody was turned away for want of a lease.
     wanted: Notify,
 }
@@ -72,6 +74,7 @@ impl Gate {
             keys_read: watch::Sender::new(0),
             trouble: RwLock::new(None),
             renewals: watch::Sender::new(0),
+            seen_by_tokens: AtomicU64::new(0),
             wanted: Notify::new(),
         }
     }
@@ -104,6 +107,16 @@ impl Gate {
     /// The log can't be followed, or can again.
     pub(super) fn set_trouble(&self, trouble: Option<&'static str>) {
         *self.trouble.write() = trouble;
+    }
+
+    /// The last position that a genuine token has seen, if that was ever more than this node had.
+    pub(super) fn seen_by_tokens(&self) -> Seq {
+        Seq(self.seen_by_tokens.load(Ordering::Acquire))
+    }
+
+    /// The log is to be looked at now.
+    pub(super) fn want(&self) {
+        self.wanted.notify_one();
     }
 
     /// Returns when somebody was turned away for want of a lease.
@@ -149,7 +162,13 @@ impl Gate {
             None => return Err(Error::CannotDecide),
         };
         let claims = verified.map_err(|rejection| self.rejected(rejection))?;
-        let verdict = self.index.read().verdict(&claims);
+        let index = self.index.read();
+        if claims.as_of > index.position() {
+            self.seen_by_tokens
+                .fetch_max(claims.as_of.0, Ordering::AcqRel);
+        }
+        let verdict = index.verdict(&claims);
+        drop(index);
         Ok((claims, verdict.map_err(of_rejection)?))
     }
 

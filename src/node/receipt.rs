@@ -52,6 +52,12 @@ impl Node {
         inner.summed_up(seq, own, applied)
     }
 
+    /// Returns once this node has applied what a token has seen; says whether it has, within a lease.
+    pub async fn catches_up(&self, as_of: Seq) -> bool {
+        self.inner.gate.want();
+        self.inner.until_applied(as_of, self.inner.lease).await
+    }
+
     /// Returns once this node has applied `seq`, or the time of a lease has passed: without one it accepts
     /// nothing.
     pub async fn until_applied(&self, seq: Seq) {

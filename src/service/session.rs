@@ -14,6 +14,9 @@ use crate::storage::{ForeignEnd, SessionFilter, Tx};
 
 /// How many sessions are read at once where all of them end.
 const BATCH: u32 = 1_000;
+/// Far more than can have been given between a copy of the database and its loss, and little of what there is: a
+/// client in JavaScript counts up to nine million times as far.
+const RESTORE_SKIPS: i64 = 1_000_000_000;
 
 /// Which sessions are wanted.
 #[derive(Clone, Debug, Default)]
@@ -194,19 +197,37 @@ impl Core {
         let mut tx = self.begin().await?;
         tx.lock_rules().await?;
         tx.lock_all_sessions().await?;
+        self.end_all(&mut tx, call).await?;
+        self.conclude(call, tx, ()).await
+    }
+
+    /// The database was brought back from a copy: positions go on far above all that can have been given since the
+    /// copy was made, and nobody's session goes on, since it may have ended meanwhile. No node may be running.
+    pub async fn restore(&self, call: &Call) -> Result<Done<()>> {
+        let mut tx = self.begin().await?;
+        tx.lock_rules().await?;
+        tx.lock_all_sessions().await?;
+        let previous = tx.skip_positions(RESTORE_SKIPS).await?;
+        tx.record(&call.cause, Event::LogRestored { previous });
+        self.end_all(&mut tx, call).await?;
+        tx.clear_nodes().await?;
+        self.conclude(call, tx, ()).await
+    }
+
+    async fn end_all(&self, tx: &mut Tx, call: &Call) -> Result<()> {
         tx.record(&call.cause, Event::RevokedAll {});
-        self.end_elsewhere(&mut tx, None, Reason::RevokeAll).await?;
+        self.end_elsewhere(tx, None, Reason::RevokeAll).await?;
         let mut after = SessionId(uuid::Uuid::nil());
         loop {
             let sessions = tx.list_all_unended_sessions(after, BATCH).await?;
             let Some(last) = sessions.last() else { break };
             after = last.id;
             for session in &sessions {
-                self.end(&mut tx, session, Reason::RevokeAll, &call.cause, None)
+                self.end(tx, session, Reason::RevokeAll, &call.cause, None)
                     .await?;
             }
         }
-        self.conclude(call, tx, ()).await
+        Ok(())
     }
 
     /// Sessions in order of age.

@@ -95,6 +95,15 @@ impl Tx {
         Ok(seq(head))
     }
 
+    /// Leaves out so many positions; answers the last one before them.
+    pub async fn skip_positions(&mut self, count: i64) -> Result<Seq> {
+        const SQL: &str = "UPDATE log_head SET seq = seq + $1 WHERE id = 1 RETURNING seq";
+        let skipped: i64 = on_either!(self, |c| {
+            sqlx::query_scalar(SQL).bind(count).fetch_one(c).await
+        })?;
+        Ok(seq(skipped - count))
+    }
+
     /// The entries after a position, ascending.
     pub async fn list_entries(&mut self, after: Seq, limit: u32) -> Result<Vec<LogEntry>> {
         let filter = EventFilter {

@@ -73,6 +73,16 @@ impl Tx {
         Ok(())
     }
 
+    /// Nobody is there.
+    pub async fn clear_nodes(&mut self) -> Result<()> {
+        const NODES: &str = "DELETE FROM nodes";
+        const DUTY: &str = "UPDATE duty SET holder = NULL WHERE id = 1";
+        for sql in [NODES, DUTY] {
+            on_either!(self, |c| sqlx::query(sql).execute(c).await.map(Done::from))?;
+        }
+        Ok(())
+    }
+
     /// The nodes, by id.
     pub async fn list_nodes(&mut self) -> Result<Vec<NodeRecord>> {
         const SQL: &str = "SELECT id, name, beat, applied FROM nodes ORDER BY id";

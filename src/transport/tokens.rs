@@ -96,7 +96,16 @@ impl Tokens {
         origin: &Origin,
     ) -> Result<(Claims, Verdict), Error> {
         if !self.issuers.attaches(token) {
-            return self.node.examine(token, self.certainty);
+            let (claims, verdict) = self.node.examine(token, self.certainty)?;
+            if claims.as_of <= self.node.head() {
+                return Ok((claims, verdict));
+            }
+            // Who comes from another node may have seen more than this one. Beyond the log nobody has.
+            if !self.node.catches_up(claims.as_of).await {
+                return Err(Error::CannotDecide);
+            }
+            let verdict = self.node.verdict(&claims, self.certainty)?;
+            return Ok((claims, verdict));
         }
         let name = name_of(token);
         if let Some(claims) = self.recall(&name) {

@@ -75,6 +75,8 @@ mod races;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod restore;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod rights;

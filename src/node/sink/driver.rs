@@ -17,6 +17,7 @@ use super::{Notary, Turns};
 use crate::domain::audit::{AuditEntry, EventRecord};
 use crate::domain::clock::{Clock, Entropy, Timestamp};
 use crate::domain::error::Error;
+use crate::domain::event::is_unbroken;
 use crate::domain::id::Seq;
 
 /// Events of one read.
@@ -153,10 +154,7 @@ impl Driver {
         let read = self.journal.entries_after(after, PAGE).await;
         let mut page = read.map_err(Trouble::Journal)?;
         page.retain(|audit| audit.entry.seq <= head);
-        let is_next = (after.0 + 1..)
-            .zip(&page)
-            .all(|(seq, audit)| audit.entry.seq.0 == seq);
-        if page.is_empty() || !is_next {
+        if page.is_empty() || !is_unbroken(after, page.iter().map(|audit| &audit.entry)) {
             return Err(Trouble::Lost(format!(
                 "the log no longer holds what comes after {after}"
             )));

@@ -15,7 +15,9 @@ mod steps;
 mod stream;
 
 pub(crate) use clock::TestClock;
-pub(crate) use database::{copy_of, database_of, empty_database, fresh_database, postgres};
+pub(crate) use database::{
+    copy_of, database_of, database_of_blocking, empty_database, fresh_database, postgres,
+};
 pub(crate) use engine::{asking, event, refusal};
 pub(crate) use holder::Holder;
 pub(crate) use issuer::{IssuerKey, Provider, Way};
