@@ -122,3 +122,7 @@ fmt: ## Format everything
 .PHONY: demo
 demo: ## Run the demonstration: a temporary database with people and groups
 	cargo run --locked --release -- demo
+
+.PHONY: deb
+deb: ## Build the Debian package; needs cargo-deb
+	cargo deb --locked

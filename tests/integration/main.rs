@@ -19,6 +19,8 @@ mod crash;
 #[cfg(test)]
 mod deadlocks;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod dpop;
 #[cfg(test)]
 mod dpop_proofs;
