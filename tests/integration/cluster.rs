@@ -10,13 +10,13 @@ use crate::support::{Process, Server, free_port, fresh_database, postgres, until
 const ISSUER: &str = "http://cluster.test";
 
 /// A NATS server.
-struct Nats {
+pub(crate) struct Nats {
     port: u16,
     process: Option<Process>,
 }
 
 impl Nats {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut nats = Self {
             port: free_port(),
             process: None,
@@ -25,7 +25,7 @@ impl Nats {
         nats
     }
 
-    async fn begin(&mut self) {
+    pub(crate) async fn begin(&mut self) {
         let mut command = Command::new("/usr/sbin/nats-server");
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
         command.args(["--user", "sessionwire", "--pass", "let me in"]);
@@ -33,11 +33,11 @@ impl Nats {
         until_open(self.port).await;
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.take().unwrap().kill();
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("nats://sessionwire:let%20me%20in@127.0.0.1:{}", self.port)
     }
 }

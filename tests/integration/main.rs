@@ -9,6 +9,8 @@ mod back_channel;
 #[cfg(test)]
 mod bound_tokens;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod cluster_faults;

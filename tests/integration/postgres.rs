@@ -21,7 +21,7 @@ async fn behind_a_network() -> (Server, Proxy, String) {
     (server, network, url)
 }
 
-fn host_of(url: &str) -> String {
+pub(crate) fn host_of(url: &str) -> String {
     let (_, rest) = url.rsplit_once('@').unwrap();
     rest.split_once('/').unwrap().0.to_owned()
 }
