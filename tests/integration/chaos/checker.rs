@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(wrong(|it| it.positions = vec![2, 3]), 1);
         assert_eq!(wrong(|it| it.turns.insert(1, turn(1, "three", true))), 2);
         assert_eq!(wrong(|it| it.turns.push(turn(4, "one", false))), 1);
-        assert_eq!(wrong(|it| drop(it.turns.remove(1))), 2);
+        assert_eq!(wrong(|it| drop(it.turns.remove(1))), 3);
         assert_eq!(wrong(|it| it.heard[0].named = "two".to_owned()), 1);
         assert_eq!(wrong(|it| it.rests[0].told.clear()), 1);
         assert_eq!(wrong(|it| it.rests[0].session = "one".to_owned()), 1);
