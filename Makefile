@@ -98,7 +98,7 @@ pictures: program ## Make the pictures of the documentation from the running dem
 postgres: ## Run the tests that store anything on PostgreSQL
 	TEST_DATABASE=postgres INSTA_UPDATE=no INSTA_FORCE_PASS=0 tests/setup/postgres.sh \
 		cargo nextest run --locked --package sessionwire --test integration \
-		-E 'not test(/^(architecture|openapi|issuer_presets)::/)'
+		-E 'not test(/^(architecture|openapi|issuer_presets|chaos|herd)::/)'
 
 .PHONY: unit
 unit: ## Run all other tests, on SQLite

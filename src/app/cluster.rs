@@ -1,8 +1,10 @@
 //! Wires a node to its company: the bus, the list of nodes, whose turn the sinks are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::time::timeout;
 
 use super::{AppError, World};
 use crate::bus::{Bus, BusError, MemoryBus, NatsBus, NatsBusSettings, PostgresBus, Seal};
@@ -19,6 +21,9 @@ use crate::storage::Store;
 
 /// Where the kernel keeps the machine's name.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
+
+/// How long a word to the list of nodes, or from it, may take.
+const WORD: Duration = Duration::from_secs(5);
 
 /// A node's company.
 pub(super) struct Company {
@@ -79,6 +84,15 @@ fn name(config: &Config) -> String {
     }
 }
 
+/// A connection that the network swallowed in the middle of a word says nothing for ever; the node has to come back by
+/// another one.
+fn in_time<'a, T: Send>(
+    answer: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, Error>> {
+    let late = || Error::unavailable("the database does not answer in time");
+    Box::pin(async move { timeout(WORD, answer).await.unwrap_or_else(|_| Err(late())) })
+}
+
 struct Database(RosterEntry);
 
 impl Roster for Database {
@@ -91,15 +105,15 @@ impl Roster for Database {
     }
 
     fn check_in<'a>(&'a self, said: &'a Membership) -> BoxFuture<'a, Result<Listed, Error>> {
-        Box::pin(self.0.check_in(said))
+        in_time(self.0.check_in(said))
     }
 
     fn nodes(&self) -> BoxFuture<'_, Result<Listed, Error>> {
-        Box::pin(self.0.nodes())
+        in_time(self.0.nodes())
     }
 
     fn report<'a>(&'a self, change: &'a PresenceChange) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(self.0.report(change))
+        in_time(self.0.report(change))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::config::Config;
 use crate::domain::error::Error;
 use crate::node::Node;
@@ -12,13 +14,15 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// How often the signing keys are looked at: more often than a new one waits before it signs, so that a
 /// key made by another process signs when it said it would.
 const LOOK_AT_KEYS_EVERY: Duration = Duration::from_secs(2);
+/// How long a piece of it may take.
+const WORK: Duration = Duration::from_mins(2);
 
 pub(super) async fn keep_sweeping(core: Core, node: Node, every: Duration) {
     let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;
         while node.is_on_duty() {
-            match core.sweep_sessions().await {
+            match in_time(core.sweep_sessions()).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -28,6 +32,12 @@ pub(super) async fn keep_sweeping(core: Core, node: Node, every: Duration) {
             }
         }
     }
+}
+
+/// Gives up what the network swallowed: the next time comes by another connection.
+async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = || Error::unavailable("the database does not answer in time");
+    timeout(WORK, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// How long the log is kept, and who has to have read what is forgotten of it.
@@ -58,7 +68,7 @@ pub(super) async fn keep_forgetting(core: Core, node: Node, retention: Retention
     loop {
         ticks.tick().await;
         if node.is_on_duty()
-            && let Err(error) = retention.forget(&core).await
+            && let Err(error) = in_time(retention.forget(&core)).await
         {
             tracing::warn!(error = ?error, "outdated rows can't be forgotten; trying again");
         }
@@ -74,7 +84,7 @@ pub(super) async fn keep_signing_keys(core: Core, node: Node) {
             // A key that another node took back signs nothing more here.
             Ok(()) = keys_read.changed() => {}
         }
-        if let Err(error) = core.tend_signing_keys().await {
+        if let Err(error) = in_time(core.tend_signing_keys()).await {
             tracing::warn!(error = ?error, "signing keys can't be looked after; trying again");
         }
     }

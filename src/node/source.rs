@@ -47,7 +47,8 @@ const READ_HEAD: Duration = Duration::from_secs(2);
 /// How long reading the rights of many users may take.
 const READ_MANY: Duration = Duration::from_secs(30);
 
-fn within<'a, T: Send>(
+/// The answer of the database, or that it gave none in this time.
+pub(super) fn within<'a, T: Send>(
     time: Duration,
     read: impl Future<Output = Result<T, Error>> + Send + 'a,
 ) -> Read<'a, T> {

@@ -60,7 +60,9 @@ async fn history_of(seed: u64, faults: &[Planned], of_the_last: &[Setting]) -> H
         finish.send_replace(true);
     };
     tokio::join!(breaking, load.run(&mut dice));
+    eprintln!("{:?} nothing is broken", load.recorder.now());
     world.until_ready().await;
+    eprintln!("{:?} all decide", load.recorder.now());
     come_to_rest(&load, &clients).await;
     holding.shutdown().await;
     let ended = world.all("/v1/sessions?state=ended&limit=200").await;

@@ -36,7 +36,12 @@ impl Nodes {
     }
 
     pub(crate) fn start(&self, name: &str) -> Program {
-        let settings = [("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
+        self.start_with(name, &[])
+    }
+
+    pub(crate) fn start_with(&self, name: &str, further: &[(&str, &str)]) -> Program {
+        let mut settings = vec![("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
+        settings.extend(further);
         Program::serve_with(self.folder.path(), 0, &settings)
     }
 
@@ -55,9 +60,17 @@ impl Nodes {
 
     /// A session of somebody, and its access token.
     pub(crate) async fn session(&self, node: &Program, name: &str) -> (String, String) {
-        let user = self
-            .call(node, "POST", "/v1/users", json!({ "username": name }))
-            .await;
+        self.session_of(node, json!({ "username": name })).await
+    }
+
+    /// The same of a member of a group.
+    pub(crate) async fn member(&self, node: &Program, name: &str, group: &str) -> (String, String) {
+        let user = json!({ "username": name, "groups": [group] });
+        self.session_of(node, user).await
+    }
+
+    async fn session_of(&self, node: &Program, user: Value) -> (String, String) {
+        let user = self.call(node, "POST", "/v1/users", user).await;
         let path = format!("/v1/users/{}/sessions", user["id"].as_str().unwrap());
         let device = json!({ "id": uuid::Uuid::from_u128(7), "name": "phone", "platform": "ios" });
         let session = self

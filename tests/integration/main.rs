@@ -41,6 +41,8 @@ mod guard_service;
 #[cfg(test)]
 mod guards;
 #[cfg(test)]
+mod herd;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod interleavings;
