@@ -117,12 +117,14 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
         answers,
         mailbox: Arc::clone(&mailbox),
     };
+    // In the model: `Register`.
     let (registration, must_read) = node.hub.register(identity.user, seat, now, claims.as_of)?;
     // In this order, so that a drain that begins here finds it in one of the two places.
     drop(waiting);
     if node.limits.is_draining() {
         return Err(node.turned_away());
     }
+    // In the model: `Check`.
     let stale = match node.gate.verdict(&claims, Certainty::Leased)? {
         Verdict::Good => None,
         Verdict::Stale(seq) => cause_at(&node, seq).await?,

@@ -84,7 +84,7 @@ impl Follower {
         *self.applied.borrow()
     }
 
-    /// A batch from the bus.
+    /// A batch from the bus. In the model: `Take`.
     async fn take(&mut self, entries: &[LogEntry]) -> Result<(), Error> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             return Ok(());
@@ -120,11 +120,13 @@ impl Follower {
             self.rebuild().await?;
         }
         let said = self.peers.membership(self.applied());
+        // In the model: `CheckIn`.
         let listed = self.roster.check_in(&said).await?;
         let ended = self.clock.uptime();
         self.peers.observe(listed, Look { began, ended });
         // Before the head is read: what a token has seen is in the log by then.
         let known = self.applied().max(self.gate.seen_by_tokens());
+        // In the model: `FindHead`.
         let head = self.source.head().await?;
         if head < known {
             return Err(Error::internal(format!(
@@ -135,6 +137,7 @@ impl Follower {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!(metric::LOG_LAG).set((head.0 - self.applied().0) as f64);
         self.read_until(head).await?;
+        // In the model: `Renew`.
         self.gate.renew(began);
         if std::mem::take(&mut self.health.failing) {
             self.gate.set_trouble(None);

@@ -104,6 +104,7 @@ impl Inner {
         let began = self.clock.uptime();
         let patience = deadline.max(Instant::now() + self.lease);
         match timeout_at(patience, self.roster.nodes()).await {
+            // In the model: `List`.
             Ok(Ok(records)) => {
                 let ended = self.clock.uptime();
                 self.peers.observe(records, Look { began, ended });
@@ -120,6 +121,7 @@ impl Inner {
             // Listening begins before the look, so that no word can slip in between.
             changed.as_mut().enable();
             let reached = self.peers.reached(seq);
+            // In the model: `Settle`.
             if reached.iter().all(|(_, it)| it.is_settled()) {
                 return;
             }

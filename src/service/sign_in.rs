@@ -151,6 +151,7 @@ impl Core {
                 return Err(Error::SignInTooOld);
             }
         }
+        // In the model: `Look`.
         let (live, out_of_time): (Vec<_>, Vec<_>) = tx
             .lock_unended_sessions(user)
             .await?

@@ -99,6 +99,7 @@ impl Tx {
     }
 
     /// The same for many, whatever order they are given in. Answers how many of them there are.
+    /// In the model: `Lock`.
     pub async fn lock_users(&mut self, ids: &[UserId]) -> Result<usize> {
         // Rows that name the user may come meanwhile, so this is not the strongest lock.
         const SQL: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";

@@ -69,6 +69,7 @@ impl Store {
             tx.finish().await?;
             return Ok(Vec::new());
         }
+        // In the model: `Append`.
         let first = tx.advance_head(recorded.len()).await?;
         let entries: Vec<LogEntry> = recorded
             .iter()
@@ -82,6 +83,7 @@ impl Store {
             .collect();
         tx.insert_events(&recorded, &entries).await?;
         tx.place_sessions(&entries).await?;
+        // In the model: `Commit`.
         tx.finish().await?;
         Ok(entries)
     }

@@ -17,8 +17,10 @@ impl Tx {
     /// The standings of these users; those that are gone are left out. The position is read before
     /// the rights, so that it is never later than what was read.
     pub async fn list_standings(&mut self, users: &[UserId]) -> Result<Vec<Standing>> {
+        // In the model: `ReadHead`.
         let as_of = self.find_head().await?;
         let mut standings: HashMap<Uuid, Standing> = HashMap::with_capacity(users.len());
+        // In the model: `ReadRights`.
         for chunk in users.chunks(super::memberships::CHUNK) {
             for (user, username, group, permission) in self.list_rights(chunk).await? {
                 let standing = standings.entry(user).or_insert_with(|| Standing {

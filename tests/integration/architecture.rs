@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rules::{LONGEST_FILE, violations};
 
 /// Every Rust file under `folder`.
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

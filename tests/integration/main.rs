@@ -67,6 +67,8 @@ mod limits;
 #[cfg(test)]
 mod master_key;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod oauth_token;
