@@ -137,7 +137,8 @@ for (const minutes of [-10, 10]) {
     const demo = await startDemo(t);
     const time = { ...systemTime, now: () => Date.now() + minutes * 60_000 };
     const { seen, fetch } = watched();
-    const session = await signedIn(t, demo.url, demo.users[0], { dpop: true, fetch, internals: { time } });
+    const options = { storage: sharedStorage(), dpop: true, keyStore: keyStore(), fetch, internals: { time } };
+    const session = await signedIn(t, demo.url, demo.users[0], options);
     await session.refresh();
     assert.equal((await session.fetch('/v1/me')).status, 200);
     assert.deepEqual(seen.map(({ path, status }) => [path, status]), [
@@ -145,6 +146,15 @@ for (const minutes of [-10, 10]) {
       ['/v1/sign-in', 200],
       ['/v1/token/refresh', 200],
       ['/v1/me', 200],
+    ]);
+    // And anew after a reload, where the socket's proof is the first.
+    session.close();
+    const later = open(t, demo.url, options);
+    await until(later, () => later.state === 'live');
+    assert.equal(later.id, session.id);
+    assert.deepEqual(seen.slice(4).map(({ path, status }) => [path, status]), [
+      ['/v1/token/refresh', 401],
+      ['/v1/token/refresh', 200],
     ]);
   });
 }
