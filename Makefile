@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest javascript guards examples socketio oauth provider browser postgres unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest javascript guards examples socketio oauth provider browser nextjs postgres unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -87,6 +87,11 @@ provider: program ## Try sign-in and sign-out with a real identity provider
 browser: program ## Check the types of the pages and try them in Chromium
 	npm ci --prefix tests/browser --no-audit --no-fund
 	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/browser
+
+.PHONY: nextjs
+nextjs: program ## Try the Next.js application of the documentation in Chromium
+	for package in browser nextjs; do npm ci --prefix "tests/$$package" --no-audit --no-fund; done
+	SERVER_PROGRAM="$(PROGRAM)" npm test --prefix tests/nextjs
 
 .PHONY: pictures
 pictures: program ## Make the pictures of the documentation from the running demo

@@ -156,6 +156,26 @@ test('a policy is made for a person, and ends the surplus', async () => {
   await page.locator('[data-testid="policy"][data-name="anna"]').waitFor();
 });
 
+test('a limit to how old a sign-in may be: the person is warned, and then signs in anew', async () => {
+  const page = await console_('#/policies');
+  await page.getByTestId('create-policy').click();
+  const dialog = page.getByTestId('policy-dialog');
+  await dialog.getByTestId('policy-person').fill('anna');
+  await dialog.locator('[name=max_sessions]').fill('');
+  // Seconds, so that it comes while somebody looks.
+  await dialog.locator('[name=sign_in_max_age_s]').fill(String(12 / 3600));
+  await dialog.getByTestId('form-submit').click();
+  await agree(page);
+  const kept = await demo.call('GET', `/v1/policies/users/${demo.person('anna').id}`);
+  assert.deepEqual([kept.sign_in_max_age_s, kept.max_sessions], [12, null]);
+  await page.locator('[data-testid="policy"][data-name="anna"]').getByText('Signs in anew after 12 seconds').waitFor();
+
+  const anna = await application('anna');
+  await anna.getByTestId('toasts').getByText('Your session ends soon').waitFor();
+  await anna.locator('[data-testid="ended"][data-reason="insufficient_user_authentication"]').waitFor();
+  await signIn(anna, demo.person('anna'));
+});
+
 test('a notice reaches a group', async () => {
   const [anna, dario] = [await application('anna'), await application('dario')];
   const page = await console_('#/notices');

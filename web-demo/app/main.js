@@ -179,8 +179,8 @@ function listen() {
     toasts.say(title, body, level, 'notice');
   });
   session.on('sessionexpiring', ({ cause }) => {
-    const what = cause === 'idle_timeout' ? 'You are signed out soon unless you go on.' : 'You will have to sign in again soon.';
-    toasts.say('Still there?', what, 'warning');
+    if (cause === 'idle_timeout') toasts.say('Still there?', 'You are signed out soon unless you go on.', 'warning');
+    else toasts.say('Your session ends soon', 'You will have to sign in again.', 'warning');
   });
   session.on('error', ({ code, message }) => console.warn(`sessionwire: ${code}: ${message}`));
   addEventListener('hashchange', () => drawPage(false));

@@ -3,6 +3,7 @@
  * may not know what becomes of it.
  */
 
+import { claimsOf } from './claims.js';
 import { SessionwireError } from './errors.js';
 
 /** @typedef {import('./types.js').Kept} Kept */
@@ -88,35 +89,10 @@ function isText(value) {
 }
 
 /**
- * The token's `as_of`, unverified: it only orders what this client was told.
+ * The token's `as_of`: it only orders what this client was told.
  * @param {string} token
  */
 function positionIn(token) {
-  try {
-    const position = JSON.parse(bytesOf(token.split('.')[1] ?? '')).as_of;
-    return Number.isSafeInteger(position) ? position : -1;
-  } catch {
-    return -1;
-  }
-}
-
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-
-/**
- * Base64url; `atob` is missing in some React Native engines. One character a byte is enough for a number.
- * @param {string} text
- */
-function bytesOf(text) {
-  let bits = 0;
-  let held = 0;
-  let bytes = '';
-  for (const digit of text) {
-    held = ((held << 6) | DIGITS.indexOf(digit)) & 0xffff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes += String.fromCharCode((held >> bits) & 0xff);
-    }
-  }
-  return bytes;
+  const position = claimsOf(token).as_of;
+  return Number.isSafeInteger(position) ? position : -1;
 }

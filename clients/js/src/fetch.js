@@ -6,8 +6,8 @@
 import { SessionwireError } from './errors.js';
 import { endedBecause } from './reasons.js';
 
-/** What a fresh token cures. */
-const CURABLE = ['token_stale', 'token_expired'];
+/** What a fresh token cures, or the refresh finds out about. */
+const CURABLE = ['token_stale', 'token_expired', 'invalid_dpop_proof'];
 
 /**
  * @param {object} parts
@@ -18,9 +18,10 @@ const CURABLE = ['token_stale', 'token_expired'];
  * @param {import('./tokens.js').Tokens} parts.tokens
  * @param {boolean} parts.cookies
  * @param {boolean} parts.bound
+ * @param {import('./proofs.js').Proofs | null} parts.proofs
  * @returns {typeof globalThis.fetch}
  */
-export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookies, bound }) {
+export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookies, bound, proofs }) {
   const trusted = new Set([new URL(base).origin, ...trustedOrigins.map((origin) => new URL(origin).origin)]);
 
   /** @type {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>} */
@@ -41,13 +42,19 @@ export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookie
       const renewal = await unlessAborted(tokens.renew(than, { silent: false }), signal);
       return renewal.kind === 'done' && keeper.generation === generation;
     };
-    const send = () => {
+    /**
+     * @param {string} token
+     * @returns {Promise<Record<string, string>>}
+     */
+    const shown = async (token) =>
+      proofs ? proofs.using(methodOf(init.method ?? request?.method), url.href, token) : { authorization: `Bearer ${token}` };
+    const send = async () => {
       const session = keeper.session;
       if (!session || keeper.generation !== generation) throw notSignedIn();
       const target = request ? request.clone() : url.href;
       // The browser adds cookies by itself, to the origin that set them and no other.
       if (cookies) return fetch(target, { ...init, headers, credentials: 'include' });
-      headers.set('authorization', `Bearer ${session.grant.accessToken}`);
+      for (const [name, value] of Object.entries(await shown(session.grant.accessToken))) headers.set(name, value);
       // What the token is bound to goes to the server alone: others could not check it.
       if (bound && url.origin === new URL(base).origin) return fetch(target, { ...init, headers, credentials: 'include' });
       return fetch(target, { ...init, headers });
@@ -69,6 +76,14 @@ export function tokenFetch({ base, trustedOrigins, fetch, keeper, tokens, cookie
     await response.body?.cancel().catch(() => {});
     return send();
   };
+}
+
+/**
+ * As it goes out: `fetch` writes those that it knows in capitals.
+ * @param {string} [method]
+ */
+function methodOf(method = 'GET') {
+  return /^(delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method;
 }
 
 /**

@@ -11,6 +11,13 @@ import { closedError, SessionwireError } from './errors.js';
 const TIMEOUT_MS = 15_000;
 
 /** @typedef {{ status: number, body: any }} Answer */
+/**
+ * @typedef {object} How
+ * @property {unknown} [body]
+ * @property {string} [token] The access token, to be sent along; for a refresh, of the session in question.
+ * @property {boolean} [lasting] May outlive the page.
+ * @property {'entering' | 'renewing'} [proof] What proofs are for here; left out: for using the token.
+ */
 
 export class Api {
   #base;
@@ -18,46 +25,52 @@ export class Api {
   #time;
   #cookies;
   #bound;
+  #proofs;
   #closed = new AbortController();
   /** @type {Promise<unknown>} The call before. */
   #before = Promise.resolve();
 
   /**
-   * @param {string} base Without a slash at its end.
-   * @param {typeof globalThis.fetch} fetch
-   * @param {import('./time.js').Time} time
-   * @param {boolean} cookies
-   * @param {boolean} [bound]
+   * @param {object} parts
+   * @param {string} parts.base Without a slash at its end.
+   * @param {typeof globalThis.fetch} parts.fetch
+   * @param {import('./time.js').Time} parts.time
+   * @param {boolean} parts.cookies
+   * @param {boolean} parts.bound
+   * @param {import('./proofs.js').Proofs | null} parts.proofs
    */
-  constructor(base, fetch, time, cookies, bound = false) {
+  constructor({ base, fetch, time, cookies, bound, proofs }) {
     this.#base = base;
     this.#fetch = fetch;
     this.#time = time;
     this.#cookies = cookies;
     this.#bound = bound;
+    this.#proofs = proofs;
   }
 
   /**
    * A call that may be answered with tokens.
    * @param {string} path
    * @param {object} body
+   * @param {{ anew?: boolean }} [how] Anew: not what an earlier call led to, so the tokens are bound by this one.
    */
-  enter(path, body) {
+  enter(path, body, { anew = false } = {}) {
     const tokens = this.#cookies ? '?tokens=cookie' : this.#bound ? '?tokens=bound' : '';
-    return this.post(path + tokens, { body });
+    return this.post(path + tokens, { body, proof: anew ? 'entering' : undefined });
   }
 
   /**
-   * @param {string} refreshToken
+   * @param {{ refreshToken: string, accessToken: string }} grant
    * @param {{ lasting?: boolean }} [how]
    */
-  refresh(refreshToken, how) {
-    return this.post('/v1/token/refresh', { ...how, body: this.#cookies ? {} : { refresh_token: refreshToken } });
+  refresh({ refreshToken, accessToken }, how) {
+    const body = this.#cookies ? {} : { refresh_token: refreshToken };
+    return this.post('/v1/token/refresh', { ...how, body, token: accessToken, proof: 'renewing' });
   }
 
   /**
    * @param {string} path
-   * @param {{ body?: unknown, token?: string, lasting?: boolean }} [how] `lasting`: may outlive the page.
+   * @param {How} [how]
    * @returns {Promise<Answer>}
    */
   async post(path, how = {}) {
@@ -69,26 +82,40 @@ export class Api {
 
   /**
    * @param {string} path
-   * @param {{ body?: unknown, token?: string, lasting?: boolean }} how
+   * @param {How} how
    * @returns {Promise<Answer>}
    */
-  async #send(path, { body, token, lasting = false }) {
+  async #send(path, how) {
+    const { body, lasting = false } = how;
     const call = this.#fetch;
-    return this.#bounded(lasting, (signal) =>
-      call(this.#base + path, {
-        method: 'POST',
-        headers: {
-          accept: 'application/json',
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(token === undefined || this.#cookies ? {} : { authorization: `Bearer ${token}` }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        cache: 'no-store',
-        credentials: this.#cookies || this.#bound ? 'include' : 'omit',
-        keepalive: lasting,
-        signal,
-      }),
-    );
+    const proofs = this.#proofs;
+    return this.#bounded(lasting, async (signal) => {
+      const send = async () =>
+        call(this.#base + path, {
+          method: 'POST',
+          headers: {
+            accept: 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            // Without proofs it goes out at once: the page may be about to close.
+            ...(proofs ? await shown(proofs, this.#base + path, how) : this.#bearer(how)),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          cache: 'no-store',
+          credentials: this.#cookies || this.#bound ? 'include' : 'omit',
+          keepalive: lasting,
+          signal,
+        });
+      const response = await send();
+      return proofs?.corrected(response) ? send() : response;
+    });
+  }
+
+  /**
+   * @param {How} how
+   * @returns {Record<string, string>}
+   */
+  #bearer({ token, proof }) {
+    return token === undefined || this.#cookies || proof ? {} : { authorization: `Bearer ${token}` };
   }
 
   /**
@@ -131,6 +158,18 @@ export class Api {
   close() {
     this.#closed.abort();
   }
+}
+
+/**
+ * @param {import('./proofs.js').Proofs} proofs
+ * @param {string} address
+ * @param {How} how
+ * @returns {Promise<Record<string, string>>}
+ */
+async function shown(proofs, address, { token, proof }) {
+  if (proof === 'entering') return proofs.entering('POST', address);
+  if (token === undefined) return {};
+  return proof === 'renewing' ? proofs.renewing('POST', address, token) : proofs.using('POST', address, token);
 }
 
 /**

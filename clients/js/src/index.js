@@ -23,6 +23,7 @@ export { SessionwireError } from './errors.js';
 /** @typedef {import('./types.js').Notice} Notice */
 /** @typedef {import('./types.js').Report} Report */
 /** @typedef {import('./types.js').TextStorage} TextStorage */
+/** @typedef {import('./types.js').KeyStore} KeyStore */
 
 /**
  * A session object: at first whatever is stored, later whoever signs in.

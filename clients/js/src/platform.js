@@ -22,6 +22,8 @@
  * @property {() => Storage | undefined} sessionStorage
  * @property {(new (name: string) => Channel) | undefined} BroadcastChannel
  * @property {Locks | undefined} locks
+ * @property {Crypto | undefined} crypto One that can sign.
+ * @property {() => IDBFactory | undefined} indexedDB
  * @property {() => string} uuid
  */
 
@@ -42,6 +44,8 @@ export function platformOf(scope = globalThis) {
     sessionStorage: () => scope.sessionStorage,
     BroadcastChannel: typeof scope.BroadcastChannel === 'function' ? scope.BroadcastChannel : undefined,
     locks: typeof navigator?.locks?.request === 'function' ? navigator.locks : undefined,
+    crypto: typeof scope.crypto?.subtle?.sign === 'function' ? scope.crypto : undefined,
+    indexedDB: () => scope.indexedDB,
     uuid: () => uuid(scope.crypto),
   };
 }

@@ -20,6 +20,7 @@ const SENTENCES = Object.freeze({
   policy_changed: 'You were signed out because the rules for your account changed.',
   identity_provider_logout: 'Your identity provider signed you out.',
   insufficient_user_authentication: 'You signed in a long time ago. Please sign in again.',
+  key_lost: 'The key to your session is no longer on this device. Please sign in again.',
   revoke_all: 'Everybody was signed out. Please sign in again.',
 });
 
@@ -27,7 +28,8 @@ const OTHERWISE = 'You are no longer signed in. Please sign in again.';
 
 /**
  * @param {string} reason One of the contract's reasons, or `token_invalid` where the server knows the
- *   tokens no longer, or `insufficient_user_authentication` where the person has to sign in anew.
+ *   tokens no longer, `insufficient_user_authentication` where the person has to sign in anew, or
+ *   `key_lost` where the key is not here that the tokens are bound to.
  * @param {{ message?: string, replacedBy?: import('./types.js').DeviceLabel }} [told] What the server said besides.
  * @returns {import('./types.js').Ended}
  */

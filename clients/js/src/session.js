@@ -12,9 +12,10 @@ import { Api } from './http.js';
 import { Keeper } from './keeper.js';
 import { openKeep } from './keep.js';
 import { Presence } from './presence.js';
+import { openProofs } from './proofs.js';
 import { endedBecause } from './reasons.js';
 import { SignIn } from './sign-in.js';
-import { signOutAtServer } from './sign-out.js';
+import { tellSignedOut } from './sign-out.js';
 import { Link } from './socket.js';
 import { Tokens } from './tokens.js';
 import { Turns } from './turns.js';
@@ -54,7 +55,8 @@ export class Session {
     const { base, time, platform, namespace, trustedOrigins, cookies, bound, fetch, SocketClass, idleAfterMs } = settings;
     const report = (/** @type {import('./types.js').Report} */ it) => this.#emitter.emit('error', it);
     this.#time = time;
-    this.#api = new Api(base, fetch, time, cookies, bound);
+    const proofs = openProofs(settings, report);
+    this.#api = new Api({ base, fetch, time, cookies, bound, proofs });
     this.#keep = openKeep(settings, report, (message) => this.#onTab(message));
     this.#state = this.#keep.mayHoldSession ? 'connecting' : 'ended';
     this.#keeper = new Keeper({
@@ -83,6 +85,7 @@ export class Session {
       time,
       turns: new Turns({ time, locks: platform.locks, name: `sessionwire:${namespace}:refresh`, shared: this.#keep.shared }),
       allows: (obtainedAt) => this.#presence.allowsRefresh(obtainedAt),
+      holds: async (token) => (await proofs?.holds(token)) ?? false,
     });
     this.#link = new Link({
       time,
@@ -94,6 +97,7 @@ export class Session {
         streamAddress: `${base}/v1/stream`,
         cookies,
         bound,
+        proofs,
       },
       online: platform.online(),
       around: {
@@ -117,7 +121,7 @@ export class Session {
     this.#device = Promise.resolve().then(() =>
       openDevice(this.#keep.devices, `sessionwire:${namespace}:device`, platform, settings.device),
     );
-    this.#signIn = new SignIn({ keeper: this.#keeper, api: this.#api, time, device: () => this.#device, cookies });
+    this.#signIn = new SignIn({ keeper: this.#keeper, api: this.#api, time, device: () => this.#device, cookies, proofs });
     this.#waking = watchWaking(platform, time, {
       woke: () => this.#wake(),
       shown: () => {
@@ -127,7 +131,7 @@ export class Session {
       online: () => this.#link.online(),
       offline: () => this.#link.offline(),
     });
-    const refetching = tokenFetch({ base, trustedOrigins, fetch, keeper: this.#keeper, tokens: this.#tokens, cookies, bound });
+    const refetching = tokenFetch({ base, trustedOrigins, fetch, keeper: this.#keeper, tokens: this.#tokens, cookies, bound, proofs });
     /**
      * Like `fetch`, with the token.
      * @type {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>}
@@ -202,7 +206,7 @@ export class Session {
     // A sign-out counts against what is stored, so that has to be known.
     if (!this.#looked) await this.ready;
     const session = this.#endHere('signed_out');
-    if (session) await this.#tellSignedOut(session);
+    if (session) await tellSignedOut(this.#api, this.#time, session, (it) => this.#emitter.emit('error', it));
     await this.#keeper.settled();
   }
 
@@ -370,16 +374,6 @@ export class Session {
     this.#signIn.forget();
     this.#keeper.end(endedBecause(reason), { byPerson: true });
     return session;
-  }
-
-  /** @param {Kept} session */
-  async #tellSignedOut(session) {
-    try {
-      await signOutAtServer(this.#api, this.#time, session);
-    } catch (error) {
-      const message = `Signed out here, but the server could not be told: ${error}`;
-      this.#emitter.emit('error', { code: 'sign_out_not_confirmed', message });
-    }
   }
 
   #checkOpen() {

@@ -3,6 +3,7 @@
  * not know what they are used for.
  */
 
+import { browserKeys, memoryKeys } from './key-store.js';
 import { platformOf } from './platform.js';
 import { systemTime } from './time.js';
 
@@ -12,6 +13,7 @@ import { systemTime } from './time.js';
  * @property {'memory' | 'local' | import('./types.js').TextStorage} storage
  * @property {boolean} cookies The tokens are in cookies, and the storage holds everything else.
  * @property {boolean} bound The tokens are good only beside a cookie.
+ * @property {{ store: import('./types.js').KeyStore, crypto: Crypto } | null} dpop What binds the tokens to a key.
  * @property {NonNullable<import('./types.js').Options['device']>} device
  * @property {string} namespace
  * @property {readonly string[]} trustedOrigins
@@ -27,7 +29,7 @@ import { systemTime } from './time.js';
  * @returns {Settings}
  */
 export function readOptions(options) {
-  const { storage = 'memory', bound = false, device = {}, namespace = 'default', trustedOrigins = [], idleAfterMs } = options;
+  const { storage = 'memory', bound = false, dpop = false, device = {}, namespace = 'default', trustedOrigins = [], idleAfterMs } = options;
   const { time = systemTime, platform = platformOf() } = options.internals ?? {};
   const url = options.url || platform.origin;
   if (!url) throw new TypeError('Outside a page, createSession needs `url`: the address of the server.');
@@ -41,6 +43,7 @@ export function readOptions(options) {
   if (bound && (cookies || !platform.document)) {
     throw new TypeError("`bound` is for pages whose tokens are not in cookies: only a browser keeps the cookie that they are bound to.");
   }
+  if (dpop && cookies) throw new TypeError("`dpop` is for tokens that are not in cookies: no script sees those, so none can be carried away.");
   const fetch = options.fetch ?? globalThis.fetch;
   if (typeof fetch !== 'function') throw new TypeError('There is no fetch here: pass one as `fetch`.');
   const SocketClass = options.WebSocket ?? globalThis.WebSocket;
@@ -49,6 +52,7 @@ export function readOptions(options) {
     storage: cookies ? 'local' : storage,
     cookies,
     bound,
+    dpop: dpop ? keysOf(options, platform) : null,
     device,
     namespace,
     trustedOrigins,
@@ -59,4 +63,13 @@ export function readOptions(options) {
     time,
     platform,
   };
+}
+
+/**
+ * @param {import('./types.js').Options} options
+ * @param {import('./platform.js').Platform} platform
+ */
+function keysOf({ keyStore }, platform) {
+  if (!platform.crypto) throw new TypeError('`dpop` needs WebCrypto: in a browser, a page over HTTPS or from localhost.');
+  return { store: keyStore ?? (platform.document ? browserKeys(platform.indexedDB) : memoryKeys()), crypto: platform.crypto };
 }

@@ -19,6 +19,7 @@ export class SignIn {
   #time;
   #device;
   #cookies;
+  #proofs;
   /** Grows with each sign-in and sign-out here: the last one counts. */
   #attempt = 0;
   /** @type {Set<Ticket>} Those whose answer is awaited. */
@@ -34,13 +35,15 @@ export class SignIn {
    * @param {import('./time.js').Time} parts.time
    * @param {() => Promise<import('./types.js').Device>} parts.device
    * @param {boolean} parts.cookies
+   * @param {import('./proofs.js').Proofs | null} parts.proofs
    */
-  constructor({ keeper, api, time, device, cookies }) {
+  constructor({ keeper, api, time, device, cookies, proofs }) {
     this.#keeper = keeper;
     this.#api = api;
     this.#time = time;
     this.#device = device;
     this.#cookies = cookies;
+    this.#proofs = proofs;
   }
 
   /**
@@ -53,13 +56,14 @@ export class SignIn {
     const who = { device: { id, name, platform }, remember_me: options.rememberMe ?? false };
     if ('ask' in options) {
       if (this.#cookies) throw new SessionwireError('not_with_cookies', 'Only the server itself can put the tokens in cookies.');
+      if (this.#proofs) throw new SessionwireError('not_with_dpop', 'Only a sign-in at the server itself can bind the tokens to a key.');
       return this.#enter(ticket, () => this.#api.through((signal) => options.ask(who, signal)));
     }
     if ('token' in options) {
-      return this.#enter(ticket, () => this.#api.enter('/v1/sign-in/token', { token: options.token, ...who }));
+      return this.#enter(ticket, () => this.#api.enter('/v1/sign-in/token', { token: options.token, ...who }, { anew: true }));
     }
     const { username, password } = options;
-    return this.#enter(ticket, () => this.#api.enter('/v1/sign-in', { username, password, ...who }));
+    return this.#enter(ticket, () => this.#api.enter('/v1/sign-in', { username, password, ...who }, { anew: true }));
   }
 
   /** What is under way no longer counts. */
@@ -108,6 +112,10 @@ export class SignIn {
    */
   async #accept(ticket, body, askedAt) {
     const session = readSignedIn(body, askedAt);
+    if (this.#proofs && !(await this.#proofs.holds(session.grant.accessToken))) {
+      this.#discard(session);
+      throw new SessionwireError('not_bound', 'The tokens are not bound to the key of this client, so they are not used.');
+    }
     // A sign-out in another tab may not have been heard of yet.
     await this.#keeper.load();
     if (!this.#counts(ticket)) {

@@ -7,13 +7,27 @@ import { readSignedIn } from './answers.js';
 import { isSessionwireError } from './errors.js';
 
 /**
- * Ends a session at the server that is already over here.
+ * Ends a session at the server that is already over here, if the server can be told.
+ * @param {import('./http.js').Api} api
+ * @param {import('./time.js').Time} time
+ * @param {import('./types.js').Kept} session
+ * @param {(report: import('./types.js').Report) => void} report
+ */
+export async function tellSignedOut(api, time, session, report) {
+  try {
+    await signOutAtServer(api, time, session);
+  } catch (error) {
+    report({ code: 'sign_out_not_confirmed', message: `Signed out here, but the server could not be told: ${error}` });
+  }
+}
+
+/**
  * @param {import('./http.js').Api} api
  * @param {import('./time.js').Time} time
  * @param {import('./types.js').Kept} session
  */
-export async function signOutAtServer(api, time, session) {
-  const { accessToken, refreshToken, expiresAt } = session.grant;
+async function signOutAtServer(api, time, session) {
+  const { accessToken, expiresAt } = session.grant;
   /** @param {string} token */
   const signOut = (token) => api.post('/v1/sign-out', { token, lasting: true });
   try {
@@ -23,7 +37,7 @@ export async function signOutAtServer(api, time, session) {
   }
   // Signing out takes an access token, and this one has run out: get a last one, for this alone.
   await ignoringEnd(
-    api.refresh(refreshToken, { lasting: true }).then((answer) => signOut(readSignedIn(answer.body, time.now()).grant.accessToken)),
+    api.refresh(session.grant, { lasting: true }).then((answer) => signOut(readSignedIn(answer.body, time.now()).grant.accessToken)),
   );
 }
 

@@ -33,6 +33,7 @@ import { openWebSocket } from './websocket.js';
  * @property {string} streamAddress
  * @property {boolean} cookies The request carries the token by itself.
  * @property {boolean} bound It carries what the token is bound to.
+ * @property {import('./proofs.js').Proofs | null} proofs
  */
 
 export class Link {
@@ -191,11 +192,12 @@ export class Link {
 
   /** @type {import('./carrier.js').Open} */
   #lane(transport, token, on) {
-    const { SocketClass, fetch, socketAddress, streamAddress, cookies, bound } = this.#ways;
+    const { SocketClass, fetch, socketAddress, streamAddress, cookies, bound, proofs } = this.#ways;
     if (transport === 'websocket' && SocketClass) {
-      return openWebSocket({ SocketClass, address: socketAddress, auth: cookies ? null : { type: 'auth', token }, on });
+      const auth = async () => ({ type: 'auth', token, ...(proofs && (await proofs.inMessage('GET', socketAddress, token))) });
+      return openWebSocket({ SocketClass, address: socketAddress, auth: cookies ? null : auth, on });
     }
-    return openStream({ fetch, address: streamAddress, token: cookies ? null : token, bound, heard: this.#heard, on });
+    return openStream({ fetch, address: streamAddress, token: cookies ? null : token, proofs, bound, heard: this.#heard, on });
   }
 
   /**

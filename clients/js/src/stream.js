@@ -14,6 +14,7 @@ import { readEvent } from './messages.js';
  * @property {typeof globalThis.fetch} fetch
  * @property {string} address
  * @property {string | null} token null where the browser sends a cookie by itself.
+ * @property {import('./proofs.js').Proofs | null} proofs
  * @property {boolean} [bound] The request carries what the token is bound to.
  * @property {number | null} heard The last message's `id`.
  * @property {LaneEvents} on
@@ -26,6 +27,7 @@ const CLOSES = new Map([
   ['session_ended', 4501],
   ['token_invalid', 4500],
   ['token_missing', 4500],
+  ['invalid_dpop_proof', 4500],
   ['forbidden', 4506],
 ]);
 const CANNOT_DECIDE = 4005;
@@ -51,11 +53,11 @@ export function openStream(parts) {
  * @param {AbortSignal} signal
  * @returns {Promise<[number, string]>} How it ended.
  */
-async function carry({ fetch, address, token, bound, heard, on }, signal) {
+async function carry({ fetch, address, token, proofs, bound, heard, on }, signal) {
   const response = await fetch(address, {
     headers: {
       accept: 'text/event-stream',
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(token === null ? {} : proofs ? await proofs.using('GET', address, token) : { authorization: `Bearer ${token}` }),
       ...(heard === null ? {} : { 'last-event-id': String(heard) }),
     },
     cache: 'no-store',

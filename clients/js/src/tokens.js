@@ -25,6 +25,7 @@ export class Tokens {
   #time;
   #turns;
   #allows;
+  #holds;
   /** @type {{ generation: number, than: string, promise: Promise<Renewal> } | null} */
   #flight = null;
   /** @type {import('./time.js').Timer | undefined} */
@@ -44,13 +45,15 @@ export class Tokens {
    * @param {import('./time.js').Time} parts.time
    * @param {import('./turns.js').Turns} parts.turns
    * @param {(obtainedAt: number) => boolean} parts.allows Whether a token of this age may be refreshed silently.
+   * @param {(accessToken: string) => Promise<boolean>} parts.holds Whether the key is here that this token is bound to.
    */
-  constructor({ keeper, api, time, turns, allows }) {
+  constructor({ keeper, api, time, turns, allows, holds }) {
     this.#keeper = keeper;
     this.#api = api;
     this.#time = time;
     this.#turns = turns;
     this.#allows = allows;
+    this.#holds = holds;
   }
 
   /** Whether there is a token that can be used now. */
@@ -177,7 +180,7 @@ export class Tokens {
     const { refreshToken } = session.grant;
     const askedAt = this.#time.now();
     try {
-      const { body } = await this.#api.refresh(refreshToken);
+      const { body } = await this.#api.refresh(session.grant);
       return await this.#take(generation, refreshToken, readSignedIn(body, askedAt));
     } catch (cause) {
       return this.#refused(generation, refreshToken, asError(cause));
@@ -234,6 +237,8 @@ export class Tokens {
     if (error.code === 'refresh_token_invalid' && session.grant.refreshToken !== refreshToken) {
       return this.usable ? { kind: 'done' } : { kind: 'failed', error };
     }
+    // It was not the key, and nothing was used up: a wrong clock, perhaps.
+    if (error.code === 'invalid_dpop_proof' && (await this.#holds(session.grant.accessToken))) return { kind: 'failed', error };
     this.#keeper.end(endedBecause(endOf(error)), { byPerson: false });
     return { kind: 'gone' };
   }
@@ -244,6 +249,7 @@ export class Tokens {
  * @param {SessionwireError} error
  */
 function endOf(error) {
+  if (error.code === 'invalid_dpop_proof') return 'key_lost';
   if (error.code === 'session_ended' && typeof error.details.reason === 'string') return error.details.reason;
   return ['refresh_token_reused', 'insufficient_user_authentication'].includes(error.code) ? error.code : 'token_invalid';
 }

@@ -91,6 +91,13 @@
  */
 
 /**
+ * Keeps pairs of keys (ECDSA, P-256). `set` leaves what is there already.
+ * @typedef {object} KeyStore
+ * @property {(name: string) => CryptoKeyPair | null | undefined | Promise<CryptoKeyPair | null | undefined>} get
+ * @property {(name: string, keys: CryptoKeyPair) => unknown} set
+ */
+
+/**
  * What of a WebSocket is used; `ws`, browsers and React Native have it.
  * @typedef {object} SocketLike
  * @property {number} readyState
@@ -109,6 +116,8 @@
  * @property {string} [url] Base address of the server; left out: the page's origin.
  * @property {'memory' | 'local' | 'cookie' | TextStorage} [storage]
  * @property {boolean} [bound] The tokens are good only beside a cookie that no script sees: stolen, they are worth nothing elsewhere.
+ * @property {boolean} [dpop] The tokens are good only beside proofs made with a key that no script can read (RFC 9449).
+ * @property {KeyStore} [keyStore] Where that key is kept; left out: in the page's IndexedDB, elsewhere in memory.
  * @property {{ id?: string, name?: string, platform?: Platform }} [device]
  * @property {string} [namespace] Two namespaces are two devices.
  * @property {readonly string[]} [trustedOrigins] Other origins that may be sent the token by `session.fetch`.

@@ -14,7 +14,7 @@ const OPEN = 1;
  * @param {object} parts
  * @param {import('./types.js').SocketClass} parts.SocketClass
  * @param {string} parts.address
- * @param {import('./messages.js').Said | null} parts.auth The first message; null where the handshake carries the token by itself.
+ * @param {(() => Promise<import('./messages.js').Said>) | null} parts.auth The first message; null where the handshake carries the token by itself.
  * @param {LaneEvents} parts.on
  * @returns {Lane}
  */
@@ -30,7 +30,8 @@ export function openWebSocket({ SocketClass, address, auth, on }) {
       return false;
     }
   };
-  socket.onopen = () => void (auth && say(auth));
+  // Made only now: a proof in it is good for a minute.
+  socket.onopen = () => void auth?.().then(say, () => on.over(0, ''));
   socket.onmessage = (event) => on.message(readMessage(event.data));
   socket.onclose = (event) => on.over(event.code ?? 0, event.reason ?? '');
   // A close follows, and says more.
