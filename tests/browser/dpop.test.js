@@ -1,7 +1,10 @@
 /** Tokens that are bound to a key: the client's `dpop`, with a real browser's keys and database. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { beforeEach, test } from 'node:test';
-import { Company, until } from './support.js';
+import { Company, Demo, until } from './support.js';
 
 const company = new Company();
 /** @type {import('./support.js').Demo} */
@@ -109,5 +112,43 @@ test('a key that the browser has cleared away: signed out, and a new sign-in wor
   assert.equal(await page.evaluate(() => globalThis.session.ended.reason), 'key_lost');
   await signIn(page, demo.person('anna'));
   await is(page, 'live');
+  assert.equal(await status(page), 200);
+});
+
+/** An application on a server of its own: an empty page, and the client's modules. Answers its origin. */
+async function serveClient(t) {
+  const server = createServer(async ({ url = '/' }, response) => {
+    const module = /^\/([a-z-]+\.js)$/.exec(url)?.[1];
+    const text = module && (await readFile(new URL(`../../clients/js/src/${module}`, import.meta.url)));
+    response.writeHead(200, { 'content-type': module ? 'text/javascript' : 'text/html' });
+    response.end(text || '<!doctype html><title>app</title><link rel="icon" href="data:,">');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://localhost:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`;
+}
+
+test('a page of another origin whose clock is wrong is set right by the server', async (t) => {
+  const origin = await serveClient(t);
+  const elsewhere = await Demo.start({ ALLOWED_ORIGINS: origin });
+  t.after(() => elsewhere.stop());
+  const { page } = await company.device(REFUSED);
+  await page.clock.install({ time: Date.now() + 600_000 });
+  await page.goto(`${origin}/`);
+  const outcome = await page.evaluate(
+    async ([url, who]) => {
+      const { createSession } = await import(`${location.origin}/index.js`);
+      globalThis.session = createSession({ url, dpop: true });
+      return (await globalThis.session.signIn(who)).outcome;
+    },
+    [elsewhere.url, elsewhere.person('anna')],
+  );
+  assert.equal(outcome, 'signed_in');
+  await is(page, 'live');
+  await page.evaluate(() => globalThis.session.refresh());
   assert.equal(await status(page), 200);
 });

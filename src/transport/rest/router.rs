@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
@@ -214,6 +214,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         ])
         .expose_headers([
             X_REQUEST_ID,
+            // By which a client sets its clock.
+            DATE,
             RETRY_AFTER,
             WWW_AUTHENTICATE,
             IDEMPOTENCY_REPLAYED,
