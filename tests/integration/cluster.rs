@@ -10,13 +10,13 @@ use crate::support::{Process, Server, free_port, fresh_database, postgres, until
 const ISSUER: &str = "http://cluster.test";
 
 /// A NATS server.
-struct Nats {
+pub(crate) struct Nats {
     port: u16,
     process: Option<Process>,
 }
 
 impl Nats {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut nats = Self {
             port: free_port(),
             process: None,
@@ -37,7 +37,7 @@ impl Nats {
         self.process.take().unwrap().kill();
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("nats://sessionwire:let%20me%20in@127.0.0.1:{}", self.port)
     }
 }

@@ -36,8 +36,23 @@ impl Nodes {
     }
 
     pub(crate) fn start(&self, name: &str) -> Program {
-        let settings = [("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
-        Program::serve_with(self.folder.path(), 0, &settings)
+        self.start_with(name, &[])
+    }
+
+    /// The same with further settings.
+    pub(crate) fn start_with(&self, name: &str, settings: &[(&str, &str)]) -> Program {
+        let own = [("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
+        Program::serve_with(self.folder.path(), 0, &[&own, settings].concat())
+    }
+
+    /// Returns once all of them may decide.
+    pub(crate) async fn until_ready(&self, programs: &[Program]) {
+        for program in programs {
+            let url = format!("{}/readyz", program.url);
+            while self.http.get(&url).send().await.unwrap().status() != 200 {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
     }
 
     pub(crate) async fn call(

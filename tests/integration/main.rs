@@ -29,6 +29,8 @@ mod external_ids;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod fifteen_thousand;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod guard_attached;
