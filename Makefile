@@ -103,7 +103,7 @@ pictures: program ## Make the pictures of the documentation from the running dem
 postgres: ## Run the tests that store anything on PostgreSQL
 	TEST_DATABASE=postgres INSTA_UPDATE=no INSTA_FORCE_PASS=0 tests/setup/postgres.sh \
 		cargo nextest run --locked --package sessionwire --test integration \
-		-E 'not test(/^(architecture|openapi|issuer_presets|chaos|herd)::/)'
+		-E 'not test(/^(architecture|openapi|issuer_presets|chaos|model|fifteen_thousand)::/)'
 
 .PHONY: unit
 unit: ## Run all other tests, on SQLite

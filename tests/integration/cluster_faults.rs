@@ -39,10 +39,20 @@ impl Nodes {
         self.start_with(name, &[])
     }
 
-    pub(crate) fn start_with(&self, name: &str, further: &[(&str, &str)]) -> Program {
-        let mut settings = vec![("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
-        settings.extend(further);
-        Program::serve_with(self.folder.path(), 0, &settings)
+    /// The same with further settings.
+    pub(crate) fn start_with(&self, name: &str, settings: &[(&str, &str)]) -> Program {
+        let own = [("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
+        Program::serve_with(self.folder.path(), 0, &[&own, settings].concat())
+    }
+
+    /// Returns once all of them may decide.
+    pub(crate) async fn until_ready(&self, programs: &[Program]) {
+        for program in programs {
+            let url = format!("{}/readyz", program.url);
+            while self.http.get(&url).send().await.unwrap().status() != 200 {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
     }
 
     pub(crate) async fn call(
@@ -60,17 +70,9 @@ impl Nodes {
 
     /// A session of somebody, and its access token.
     pub(crate) async fn session(&self, node: &Program, name: &str) -> (String, String) {
-        self.session_of(node, json!({ "username": name })).await
-    }
-
-    /// The same of a member of a group.
-    pub(crate) async fn member(&self, node: &Program, name: &str, group: &str) -> (String, String) {
-        let user = json!({ "username": name, "groups": [group] });
-        self.session_of(node, user).await
-    }
-
-    async fn session_of(&self, node: &Program, user: Value) -> (String, String) {
-        let user = self.call(node, "POST", "/v1/users", user).await;
+        let user = self
+            .call(node, "POST", "/v1/users", json!({ "username": name }))
+            .await;
         let path = format!("/v1/users/{}/sessions", user["id"].as_str().unwrap());
         let device = json!({ "id": uuid::Uuid::from_u128(7), "name": "phone", "platform": "ios" });
         let session = self

@@ -33,6 +33,8 @@ mod external_ids;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod fifteen_thousand;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod guard_attached;
@@ -40,8 +42,6 @@ mod guard_attached;
 mod guard_service;
 #[cfg(test)]
 mod guards;
-#[cfg(test)]
-mod herd;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
