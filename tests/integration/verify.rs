@@ -149,3 +149,46 @@ async fn a_node_without_a_lease_refuses_unless_it_was_told_to_say_what_it_knows(
         assert_eq!(ask(&server, "", &[("authorization", bad)]).await.0, 401);
     }
 }
+
+#[tokio::test]
+async fn a_proxy_may_ask_with_the_request_as_it_came() {
+    let server = Server::start().await;
+    server.group("analysts", &["reports:read"]).await;
+    server.user("anna", &["analysts"]).await;
+    let who = server.sign_in("anna", "laptop").await;
+    let bearer = format!("Bearer {}", who.access_token);
+    let ask = async |method: &str, path: &str, headers: &[(&str, &str)]| {
+        let url = format!("{}/v1/verify{path}", server.url);
+        let mut request = server.http.request(method.parse().unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().clone())
+    };
+    let own = ("authorization", bearer.as_str());
+    for (method, path) in [
+        ("GET", "/"),
+        ("POST", "/reports/7?max_age=0&odd=1"),
+        ("DELETE", "/a%2Fb"),
+    ] {
+        let (status, headers) = ask(method, path, &[own]).await;
+        assert_eq!(
+            (status, &headers["x-session-id"]),
+            (200, &who.session_id.parse().unwrap())
+        );
+        assert_eq!(ask(method, path, &[]).await.0, 401);
+    }
+    let needs = async |name, value| ask("PUT", "/reports", &[own, (name, value)]).await.0;
+    assert_eq!(needs("x-required-permission", "reports:read").await, 200);
+    assert_eq!(needs("x-required-permission", "reports:write").await, 403);
+    assert_eq!(needs("x-max-age", "3600").await, 200);
+    assert_eq!(needs("x-max-age", "soon").await, 400);
+    let path = format!("/v1/sessions/{}", who.session_id);
+    server.delete(&path, &server.key).await;
+    let (status, headers) = ask("POST", "/reports", &[own]).await;
+    assert_eq!(
+        (status, headers["x-error-code"].to_str().unwrap()),
+        (401, "session_ended")
+    );
+}

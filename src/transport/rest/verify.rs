@@ -3,6 +3,7 @@
 
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -24,6 +25,9 @@ const X_DEVICE_ID: HeaderName = HeaderName::from_static("x-device-id");
 const X_GROUPS: HeaderName = HeaderName::from_static("x-groups");
 const X_PERMISSIONS: HeaderName = HeaderName::from_static("x-permissions");
 const X_AS_OF: HeaderName = HeaderName::from_static("x-as-of");
+/// What the request needs, where its own query says nothing of it.
+const X_REQUIRED_PERMISSION: HeaderName = HeaderName::from_static("x-required-permission");
+const X_MAX_AGE: HeaderName = HeaderName::from_static("x-max-age");
 /// Says that the answer is by what was last known, since the log is out of reach.
 const X_CERTAINTY: HeaderName = HeaderName::from_static("x-certainty");
 const LAST_KNOWN: HeaderValue = HeaderValue::from_static("last-known");
@@ -52,7 +56,10 @@ impl FromRequestParts<RestState> for Asked {
 }
 
 pub(super) fn routes() -> OpenApiRouter<RestState> {
-    OpenApiRouter::new().routes(routes!(verify))
+    OpenApiRouter::new()
+        .routes(routes!(verify))
+        .route("/v1/verify/", any(verify_as_it_came))
+        .route("/v1/verify/{*path}", any(verify_as_it_came))
 }
 
 /// Ask whether a request may pass
@@ -65,8 +72,36 @@ pub(super) fn routes() -> OpenApiRouter<RestState> {
     responses((status = 200, description = "It may; who it is, in headers")))]
 async fn verify(
     State(rest): State<RestState>,
-    Asked(claims, certainty): Asked,
+    asked: Asked,
     Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    decide(&rest, asked, &wanted)
+}
+
+/// The same for proxies that ask with the request's own method, path and query behind this address, as Envoy does: none
+/// of them says anything here, and what is needed comes in headers.
+async fn verify_as_it_came(
+    State(rest): State<RestState>,
+    asked: Asked,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let text = |name: &HeaderName| match headers.get(name).map(HeaderValue::to_str) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => Err(Problem::invalid(format!("`{name}` can't be read"))),
+    };
+    let max_age = text(&X_MAX_AGE)?.map(str::parse).transpose();
+    let wanted = Wanted {
+        permission: text(&X_REQUIRED_PERMISSION)?.map(str::to_owned),
+        max_age: max_age.map_err(|_| Problem::invalid("`x-max-age` must be seconds"))?,
+    };
+    decide(&rest, asked, &wanted)
+}
+
+fn decide(
+    rest: &RestState,
+    Asked(claims, certainty): Asked,
+    wanted: &Wanted,
 ) -> Result<Response, Problem> {
     if let Some(max_age) = wanted.max_age {
         let age = rest
