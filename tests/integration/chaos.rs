@@ -125,7 +125,7 @@ async fn nothing_breaks_a_promise(seed: u64) {
         history.refreshed.len(),
         history.positions.len()
     );
-    assert!(accepted > 50 && refused > 50 && received > 10 && history.refreshed.len() > 10);
+    assert!(accepted > 20 && refused > 20 && received > 3 && history.refreshed.len() > 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -147,7 +147,7 @@ async fn a_node_without_the_lease_that_the_others_believe_in_is_found_out() {
         lasts: LEASE * 3,
     };
     let broken = [("LEASE_MS", "30000")];
-    let history = history_of(1, &[frozen; 4], &broken).await;
+    let history = history_of(1, &[frozen; 6], &broken).await;
     let found = violations(&history, promises());
     assert!(
         found.iter().any(|it| it.contains("accepted a token")),
