@@ -138,22 +138,27 @@ impl Load {
             let Some(session) = self.pick(&mut dice, |it| !it.ended) else {
                 continue;
             };
-            let node = dice.below(NODES);
-            let path = format!("/v1/sessions/{}?wait_ms=3000", session.id);
-            let began = self.recorder.now();
-            let answer = self.world.ask(node, "DELETE", &path, None, json!({})).await;
-            let Some((200, receipt)) = answer else {
-                continue;
-            };
-            let span = self.recorder.span(began);
-            let everywhere = receipt["nodes"]["applied"] == receipt["nodes"]["live"];
-            let end = End {
-                session: session.id.clone(),
-                span,
-                everywhere,
-            };
-            self.recorder.note(|history| history.ends.push(end));
-            self.change(&session.id, |it| it.ended = true);
+            self.end_session(dice.below(NODES), &session).await;
+        }
+    }
+
+    /// Ends a session, and writes down what the answer said.
+    pub(super) async fn end_session(&self, node: usize, session: &Session) {
+        let path = format!("/v1/sessions/{}?wait_ms=3000", session.id);
+        let began = self.recorder.now();
+        let answer = self.world.ask(node, "DELETE", &path, None, json!({})).await;
+        let Some((200, receipt)) = answer else {
+            return;
+        };
+        let end = End {
+            session: session.id.clone(),
+            span: self.recorder.span(began),
+            everywhere: receipt["nodes"]["applied"] == receipt["nodes"]["live"],
+        };
+        self.recorder.note(|history| history.ends.push(end));
+        let mut sessions = self.sessions.lock();
+        if let Some(known) = sessions.iter_mut().find(|it| it.id == session.id) {
+            known.ended = true;
         }
     }
 
@@ -180,12 +185,13 @@ impl Load {
         while asked.join_next().await.is_some() {}
     }
 
-    async fn check(&self, node: usize, session: Session) {
+    /// Asks a node about a session's token, and writes down what it said.
+    pub(super) async fn check(&self, node: usize, session: Session) {
         let began = self.recorder.now();
         let token = Some(session.token.as_str());
         let answer = self
             .world
-            .ask(node, "GET", "/v1/me", token, json!({}))
+            .ask(node, "GET", "/v1/verify", token, json!({}))
             .await;
         let Some((status, body)) = answer else {
             return;

@@ -18,6 +18,8 @@ pub(super) enum Fault {
     Swallowed(usize),
     /// The database is away from everybody.
     NoDatabaseAtAll,
+    /// It reaches neither the database nor the bus.
+    Alone(usize),
     /// NATS is killed, and started again at the end.
     NoBus,
 }
@@ -64,12 +66,13 @@ impl Dice {
 
     fn fault(&mut self) -> Fault {
         let node = self.below(NODES);
-        match self.below(7) {
+        match self.below(8) {
             0 | 1 => Fault::Frozen(node),
             2 => Fault::Killed(node),
             3 => Fault::NoDatabase(node),
             4 => Fault::Swallowed(node),
             5 => Fault::NoDatabaseAtAll,
+            6 => Fault::Alone(node),
             _ => Fault::NoBus,
         }
     }

@@ -127,7 +127,9 @@ impl World {
         let request = request.bearer_auth(token.unwrap_or(&self.key)).json(&body);
         let answer = request.send().await.ok()?;
         let status = answer.status().as_u16();
-        Some((status, answer.json().await.ok()?))
+        // An answer without a body is one too; a broken one is none.
+        let body = answer.bytes().await.ok()?;
+        Some((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 
     /// Asks again and again, whichever node, until one answers well.
@@ -181,7 +183,7 @@ impl World {
         self.heal(planned.fault).await;
     }
 
-    async fn begin(&self, fault: Fault) {
+    pub(super) async fn begin(&self, fault: Fault) {
         match fault {
             Fault::Killed(node) => {
                 let program = self.nodes[node].program.lock().take();
@@ -191,16 +193,25 @@ impl World {
             Fault::NoDatabase(node) => self.nodes[node].network.cut(),
             Fault::Swallowed(node) => self.nodes[node].network.swallow(),
             Fault::NoDatabaseAtAll => self.nodes.iter().for_each(|node| node.network.cut()),
+            Fault::Alone(node) => {
+                // The others have the database, and need nothing else.
+                self.nats.lock().await.kill();
+                self.nodes[node].network.cut();
+            }
             Fault::NoBus => self.nats.lock().await.kill(),
         }
     }
 
-    async fn heal(&self, fault: Fault) {
+    pub(super) async fn heal(&self, fault: Fault) {
         match fault {
             Fault::Killed(node) => self.run(node).await,
             Fault::Frozen(node) => self.signal(node, "CONT"),
             Fault::NoDatabase(node) | Fault::Swallowed(node) => self.nodes[node].network.mend(),
             Fault::NoDatabaseAtAll => self.nodes.iter().for_each(|node| node.network.mend()),
+            Fault::Alone(node) => {
+                self.nodes[node].network.mend();
+                self.nats.lock().await.begin().await;
+            }
             Fault::NoBus => self.nats.lock().await.begin().await,
         }
     }
