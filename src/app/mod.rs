@@ -9,6 +9,7 @@ mod settings;
 mod sinks;
 mod stop;
 pub mod system;
+mod time;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -147,6 +148,7 @@ impl App {
     pub async fn build(config: &Config, world: World, bound: SocketAddr) -> Result<Self, AppError> {
         prepare_data_dir(&config.data_dir)?;
         let store = open_store(config).await?;
+        time::agree(&store, &world.clock).await?;
         let master = fetch_master_key(config).await?;
         let key_file = config.data_dir.join(KEY_FILE);
         let vault =
@@ -177,6 +179,7 @@ impl App {
         let rest = rest_state(config, &core, &tokens, &node, &world);
         let sockets = socket_state(config, &core, tokens, &node);
         let tasks = vec![
+            tokio::spawn(time::keep_agreeing(store.clone(), Arc::clone(&world.clock))),
             tokio::spawn(upkeep::keep_sweeping(
                 core.clone(),
                 node.clone(),

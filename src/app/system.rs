@@ -1,5 +1,7 @@
 //! The system's clock and randomness: the one place where they are read.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::domain::clock::{Clock, Entropy, Timestamp};
@@ -8,6 +10,8 @@ use crate::domain::clock::{Clock, Entropy, Timestamp};
 pub struct SystemClock {
     /// Since the machine started.
     started: Duration,
+    /// When the machine started by the time that was agreed on, in milliseconds since the Unix epoch.
+    agreed: OnceLock<AtomicI64>,
 }
 
 impl SystemClock {
@@ -15,6 +19,7 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             started: since_boot(),
+            agreed: OnceLock::new(),
         }
     }
 }
@@ -45,6 +50,9 @@ impl Clock for SystemClock {
         reason = "this is the seam that everybody else uses"
     )]
     fn now(&self) -> Timestamp {
+        if let Some(started) = self.agreed.get() {
+            return Timestamp::from_millis(started.load(Ordering::Relaxed)).plus(since_boot());
+        }
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -53,6 +61,12 @@ impl Clock for SystemClock {
 
     fn uptime(&self) -> Duration {
         since_boot().saturating_sub(self.started)
+    }
+
+    fn agree(&self, now: Timestamp) {
+        let started = now.minus(since_boot()).as_millis();
+        let agreed = self.agreed.get_or_init(|| AtomicI64::new(started));
+        agreed.store(started, Ordering::Relaxed);
     }
 }
 

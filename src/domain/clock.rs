@@ -87,6 +87,10 @@ pub trait Clock: Send + Sync {
 
     /// Time since some fixed moment that never jumps: for heartbeats, time-outs and measurements.
     fn uptime(&self) -> Duration;
+
+    /// Goes by this time from now on, which those who share a database take from it. A clock that is set by
+    /// hand stays as it is.
+    fn agree(&self, _now: Timestamp) {}
 }
 
 /// Randomness fit for secrets.

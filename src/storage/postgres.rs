@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::timeout;
 
 use super::{Error, Result};
+use crate::domain::clock::Timestamp;
 use crate::domain::secret::DatabaseUrl;
 
 /// What every session is limited to, in milliseconds. A lock is waited for longer than one who was stopped keeps
@@ -89,6 +90,13 @@ async fn keep_commits(connection: &mut PgConnection) -> sqlx::Result<()> {
          WHERE current_setting('synchronous_commit') = 'off'";
     sqlx::query(SQL).execute(connection).await?;
     Ok(())
+}
+
+/// The server's time, not that at which the transaction began.
+pub(super) async fn now(connection: &mut PgConnection) -> Result<Timestamp> {
+    const SQL: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let now = sqlx::query_scalar(SQL).fetch_one(connection).await?;
+    Ok(Timestamp::from_millis(now))
 }
 
 /// Waits for what is under way, and closes every connection.

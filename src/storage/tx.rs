@@ -11,6 +11,7 @@ use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::{Result, postgres, sqlite};
 use crate::domain::access::Cause;
+use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
 use crate::domain::secret::DatabaseUrl;
 
@@ -198,6 +199,14 @@ impl Tx {
             Inner::Postgres(transaction) => transaction.commit().await?,
         }
         Ok(())
+    }
+
+    /// The time by the clock of the database; none where it has no other than this machine's.
+    pub async fn now(&mut self) -> Result<Option<Timestamp>> {
+        match &mut self.inner {
+            Inner::Sqlite(_) => Ok(None),
+            Inner::Postgres(transaction) => Ok(Some(postgres::now(transaction).await?)),
+        }
     }
 
     /// Gives everything up.

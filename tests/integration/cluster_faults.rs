@@ -2,8 +2,11 @@
 //! to one, no token is good anywhere after its receipt.
 
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use sessionwire::app::system::SystemClock;
+use sessionwire::domain::clock::{Clock as _, Timestamp};
 
 use crate::crash::call;
 use crate::support::{Program, command, fresh_database, postgres};
@@ -45,12 +48,23 @@ impl Nodes {
         Program::serve_with(self.folder.path(), 0, &[&own, settings].concat())
     }
 
+    /// On a machine whose clock is so many seconds ahead.
+    fn start_ahead(&self, name: &str, seconds: i64) -> Program {
+        let own = [("DATABASE", self.url.as_str()), ("NODE_NAME", name)];
+        let often = [("SWEEP_INTERVAL_MS", "50")];
+        Program::serve_ahead(
+            self.folder.path(),
+            &[own.as_slice(), &often].concat(),
+            seconds,
+        )
+    }
+
     /// Returns once all of them may decide.
     pub(crate) async fn until_ready(&self, programs: &[Program]) {
         for program in programs {
             let url = format!("{}/readyz", program.url);
             while self.http.get(&url).send().await.unwrap().status() != 200 {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     }
@@ -163,4 +177,43 @@ async fn a_node_that_was_killed_holds_nobody_up_and_its_sessions_live_elsewhere(
     let receipt = nodes.revoke(&second, &other).await;
     assert_eq!(receipt["nodes"]["applied"], 2, "{receipt}");
     assert_eq!(nodes.verdict(&third, &token).await.1, "session_ended");
+}
+
+/// A day is longer than any token lives, and than somebody may be idle by this policy.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_go_by_one_time_however_wrong_their_machines_clocks_are() {
+    const DAY: i64 = 86_400;
+    let nodes = Nodes::on_a_fresh_database().await;
+    let all = [
+        nodes.start_ahead("right", 0),
+        nodes.start_ahead("fast", DAY),
+        nodes.start_ahead("slow", -DAY),
+    ];
+    nodes.until_ready(&all).await;
+    let policy = json!({ "idle_timeout_s": 3600 });
+    nodes
+        .call(&all[0], "PUT", "/v1/policies/default", policy)
+        .await;
+    let mut tokens = Vec::new();
+    for (node, name) in all.iter().zip(["anna", "ben", "carla"]) {
+        let (_, token) = nodes.session(node, name).await;
+        tokens.push(token);
+    }
+    let path = "/v1/sessions?state=live";
+    let live = nodes.call(&all[0], "GET", path, json!({})).await;
+    let live = live["items"].as_array().unwrap();
+    assert_eq!(live.len(), tokens.len());
+    for session in live {
+        let began: Timestamp = serde_json::from_value(session["created_at"].clone()).unwrap();
+        let now = SystemClock::new().now();
+        assert!(
+            now.since(began) < Duration::from_mins(1) && began < now.plus(Duration::from_secs(1))
+        );
+    }
+    // Whoever is on duty sweeps meanwhile.
+    for node in &all {
+        for token in &tokens {
+            assert_eq!(nodes.verdict(node, token).await.0, 200);
+        }
+    }
 }

@@ -56,6 +56,8 @@ debian kcat kcat python3-confluent-kafka
 # The second database: its server, and the account that it runs as.
 debian pg_ctlcluster postgresql
 debian openssl openssl
+# A clock that is wrong.
+debian faketime faketime
 component fmt rustfmt
 component clippy clippy
 subcommand nextest 0.9 0.9.143

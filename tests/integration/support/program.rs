@@ -1,6 +1,7 @@
 //! The real program.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use super::database::database_of_blocking;
@@ -25,19 +26,28 @@ impl Program {
         port: u16,
         settings: &[(&str, &str)],
     ) -> Self {
-        let settings = settings
-            .iter()
-            .map(|(name, value)| (format!("SESSIONWIRE_{name}"), value));
-        let mut child = command(directory)
-            .arg("serve")
-            .env("SESSIONWIRE_LISTEN", format!("127.0.0.1:{port}"))
-            .env("SESSIONWIRE_ISSUER", "http://crash.test")
-            .env("SESSIONWIRE_PASSWORD_HASH_MEMORY_KIB", "8")
-            .env("SESSIONWIRE_DRAIN_S", "1")
-            .envs(settings)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::of(&mut serving(directory, port, settings))
+    }
+
+    /// The same on a machine whose clock is so many seconds ahead.
+    pub(crate) fn serve_ahead(
+        directory: &std::path::Path,
+        settings: &[(&str, &str)],
+        seconds: i64,
+    ) -> Self {
+        let mut command = serving(directory, 0, settings);
+        Self::of(
+            command
+                .env("LD_PRELOAD", wrong_clock())
+                .env("FAKETIME", format!("{seconds:+}s"))
+                // Time-outs are no matter of the time of day.
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                .env("FAKETIME_DISABLE_SHM", "1"),
+        )
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = loop {
             let line = lines.next().expect("the program stopped").unwrap();
@@ -63,6 +73,32 @@ impl Drop for Program {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn serving(directory: &std::path::Path, port: u16, settings: &[(&str, &str)]) -> Command {
+    let settings = settings
+        .iter()
+        .map(|(name, value)| (format!("SESSIONWIRE_{name}"), value));
+    let mut command = command(directory);
+    command
+        .arg("serve")
+        .env("SESSIONWIRE_LISTEN", format!("127.0.0.1:{port}"))
+        .env("SESSIONWIRE_ISSUER", "http://crash.test")
+        .env("SESSIONWIRE_PASSWORD_HASH_MEMORY_KIB", "8")
+        .env("SESSIONWIRE_DRAIN_S", "1")
+        .envs(settings);
+    command
+}
+
+/// Debian's library that stands between a program and the machine's clock.
+fn wrong_clock() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    let library = |folder: PathBuf| folder.join("faketime/libfaketimeMT.so.1");
+    let found = folders.map(|it| library(it.unwrap().path()));
+    let mut found = found.filter(|it| it.exists());
+    found
+        .next()
+        .expect("faketime is missing; run tests/setup/tools.sh")
 }
 
 /// The program, on the data of this folder.
