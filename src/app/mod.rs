@@ -178,20 +178,7 @@ impl App {
         let tokens = issuers::tokens(&core, &node, &world, Issuers::default());
         let rest = rest_state(config, &core, &tokens, &node, &world);
         let sockets = socket_state(config, &core, tokens, &node);
-        let tasks = vec![
-            tokio::spawn(time::keep_agreeing(store.clone(), Arc::clone(&world.clock))),
-            tokio::spawn(upkeep::keep_sweeping(
-                core.clone(),
-                node.clone(),
-                config.sweep_interval,
-            )),
-            tokio::spawn(upkeep::keep_forgetting(
-                core.clone(),
-                node.clone(),
-                upkeep::Retention::of(config),
-            )),
-            tokio::spawn(upkeep::keep_signing_keys(core.clone(), node.clone())),
-        ];
+        let tasks = background(config, &core, &node, &store, &world);
         Ok(Self {
             core,
             node,
@@ -275,6 +262,26 @@ impl App {
         self.store.close().await;
         Ok(())
     }
+}
+
+/// What goes on by itself.
+fn background(
+    config: &Config,
+    core: &Core,
+    node: &Node,
+    store: &Store,
+    world: &World,
+) -> Vec<JoinHandle<()>> {
+    let (core, node) = (|| core.clone(), || node.clone());
+    let time = time::keep_agreeing(store.clone(), Arc::clone(&world.clock));
+    let retention = upkeep::Retention::of(config);
+    let sweeping = upkeep::keep_sweeping(core(), node(), config.sweep_interval);
+    vec![
+        tokio::spawn(time),
+        tokio::spawn(sweeping),
+        tokio::spawn(upkeep::keep_forgetting(core(), node(), retention)),
+        tokio::spawn(upkeep::keep_signing_keys(core(), node())),
+    ]
 }
 
 fn allowed_origins(config: &Config) -> AllowedOrigins {

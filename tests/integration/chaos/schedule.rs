@@ -16,8 +16,16 @@ pub(super) enum Fault {
     NoDatabase(usize),
     /// What the database answers it never arrives.
     Swallowed(usize),
+    /// Every answer of the database comes late.
+    Delayed(usize),
+    /// Its connections to the database end in the middle of an answer.
+    Halved(usize),
     /// The database is away from everybody.
     NoDatabaseAtAll,
+    /// The database itself crashes, and starts again at the end.
+    DatabaseCrashed,
+    /// Each commit takes a tenth of a second more, as on a slow disk.
+    SlowCommits,
     /// It reaches neither the database nor the bus.
     Alone(usize),
     /// NATS is killed, and started again at the end.
@@ -66,13 +74,17 @@ impl Dice {
 
     fn fault(&mut self) -> Fault {
         let node = self.below(NODES);
-        match self.below(8) {
+        match self.below(12) {
             0 | 1 => Fault::Frozen(node),
             2 => Fault::Killed(node),
             3 => Fault::NoDatabase(node),
             4 => Fault::Swallowed(node),
             5 => Fault::NoDatabaseAtAll,
             6 => Fault::Alone(node),
+            7 => Fault::DatabaseCrashed,
+            8 => Fault::SlowCommits,
+            9 => Fault::Delayed(node),
+            10 => Fault::Halved(node),
             _ => Fault::NoBus,
         }
     }

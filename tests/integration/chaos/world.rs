@@ -1,7 +1,8 @@
-//! Three nodes in processes of their own on PostgreSQL and NATS, each behind a network that can fail, and how
-//! faults are made. It may not know what the nodes are asked.
+//! Three nodes in processes of their own on PostgreSQL and NATS, each behind a network that can fail and one by a clock
+//! that is wrong, and how faults are made. It may not know what the nodes are asked.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -17,6 +18,11 @@ use crate::support::{Program, Proxy, command, fresh_database, postgres};
 pub(super) const LEASE: Duration = Duration::from_secs(1);
 /// Longer than any fault: who does not answer by then never does.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How late each answer of a database is that is slow. A commit takes several.
+const DELAY: Duration = Duration::from_millis(40);
+/// By how many seconds the clock of the first node's machine is ahead.
+const AHEAD: i64 = 3600;
 
 /// What a node is told besides.
 pub(super) type Setting = (&'static str, &'static str);
@@ -102,8 +108,10 @@ impl World {
         ];
         settings.retain(|(name, _)| !node.settings.iter().any(|(own, _)| own == name));
         settings.extend(node.settings.iter().copied());
+        let ahead = if number == 0 { AHEAD } else { 0 };
+        let folder = self.folder.path();
         let program =
-            tokio::task::block_in_place(|| Program::serve_with(self.folder.path(), 0, &settings));
+            tokio::task::block_in_place(|| Program::serve_ahead(folder, &settings, ahead));
         node.url.write().clone_from(&program.url);
         *node.program.lock() = Some(program);
     }
@@ -192,7 +200,11 @@ impl World {
             Fault::Frozen(node) => self.signal(node, "STOP"),
             Fault::NoDatabase(node) => self.nodes[node].network.cut(),
             Fault::Swallowed(node) => self.nodes[node].network.swallow(),
+            Fault::Delayed(node) => self.nodes[node].network.slow(DELAY),
+            Fault::Halved(node) => self.nodes[node].network.halve(),
             Fault::NoDatabaseAtAll => self.nodes.iter().for_each(|node| node.network.cut()),
+            Fault::DatabaseCrashed => control("crash"),
+            Fault::SlowCommits => control("slow"),
             Fault::Alone(node) => {
                 // The others have the database, and need nothing else.
                 self.nats.lock().await.kill();
@@ -206,8 +218,13 @@ impl World {
         match fault {
             Fault::Killed(node) => self.run(node).await,
             Fault::Frozen(node) => self.signal(node, "CONT"),
-            Fault::NoDatabase(node) | Fault::Swallowed(node) => self.nodes[node].network.mend(),
+            Fault::NoDatabase(node)
+            | Fault::Swallowed(node)
+            | Fault::Delayed(node)
+            | Fault::Halved(node) => self.nodes[node].network.mend(),
             Fault::NoDatabaseAtAll => self.nodes.iter().for_each(|node| node.network.mend()),
+            Fault::DatabaseCrashed => control("start"),
+            Fault::SlowCommits => control("quick"),
             Fault::Alone(node) => {
                 self.nodes[node].network.mend();
                 self.nats.lock().await.begin().await;
@@ -219,4 +236,19 @@ impl World {
     fn signal(&self, node: usize, name: &str) {
         signal(self.nodes[node].program.lock().as_ref().unwrap(), name);
     }
+}
+
+/// However it ends, the next test finds the database as it was.
+impl Drop for World {
+    fn drop(&mut self) {
+        ["start", "quick"].into_iter().for_each(control);
+    }
+}
+
+/// Does something to the database's server.
+fn control(what: &str) {
+    let program = std::env::var("TEST_POSTGRES_CONTROL")
+        .expect("no control of PostgreSQL; run by tests/setup/postgres.sh");
+    let done = tokio::task::block_in_place(|| Command::new(program).arg(what).status());
+    assert!(done.unwrap().success(), "{what}");
 }

@@ -1,8 +1,9 @@
-//! A network between a client and a server: it can fall silent, be cut, and come back.
+//! A network between a client and a server: it can fall silent, be slow, tear what it carries, be cut, and come back.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +15,10 @@ enum Weather {
     Fair,
     /// What comes from the server over connections to the feed is held back.
     FeedSilent,
+    /// What comes from the server takes this much longer.
+    Slow(Duration),
+    /// Of what comes from the server half arrives, and then the connection ends.
+    Halves,
     /// Nothing comes back over any connection, and over those that there are now never again.
     Swallows,
     /// Nothing comes through, and nobody comes in.
@@ -59,6 +64,16 @@ impl Proxy {
         self.weather.send_replace(Weather::Swallows);
     }
 
+    /// From now on every answer takes this much longer.
+    pub(crate) fn slow(&self, by: Duration) {
+        self.weather.send_replace(Weather::Slow(by));
+    }
+
+    /// From now on every connection ends in the middle of an answer.
+    pub(crate) fn halve(&self) {
+        self.weather.send_replace(Weather::Halves);
+    }
+
     /// Ends all connections, and lets nobody in.
     pub(crate) fn cut(&self) {
         self.weather.send_replace(Weather::Cut);
@@ -93,8 +108,15 @@ async fn carry(client: TcpStream, server: SocketAddr, mut weather: watch::Receiv
             let mut bytes = vec![0; 16 * 1024];
             loop {
                 let length = from_server.read(&mut bytes).await?;
-                if *weather.borrow() == Weather::Swallows {
-                    std::future::pending::<()>().await;
+                let now = *weather.borrow();
+                match now {
+                    Weather::Swallows => std::future::pending().await,
+                    Weather::Slow(by) => tokio::time::sleep(by).await,
+                    Weather::Halves => {
+                        to_client.write_all(&bytes[..length / 2]).await?;
+                        return to_client.shutdown().await;
+                    }
+                    Weather::Fair | Weather::FeedSilent | Weather::Cut => {}
                 }
                 if is_feed {
                     let fair = |it: &Weather| *it != Weather::FeedSilent;
