@@ -1,4 +1,4 @@
-//! The system's clock and randomness: the one place where they are read.
+//! The system's clock and randomness, the one place where they are read, and what it lets this process have.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -80,6 +80,30 @@ impl Entropy for SystemEntropy {
         assert!(
             filled.is_ok(),
             "the system gives no randomness, and secrets must not be guessable"
+        );
+    }
+}
+
+/// Lets this process have as many open files as the system grants it, a socket being one of them: shells and
+/// service managers begin with few. Warns where they are fewer than so many connections may need.
+pub fn raise_open_files(connections: usize) {
+    /// For the database, the log, listeners, and what is about to be refused.
+    const OTHERS: u64 = 200;
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files can't be raised");
+    }
+    let granted = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let needed = u64::try_from(connections)
+        .unwrap_or(u64::MAX)
+        .saturating_add(OTHERS);
+    if granted < needed {
+        tracing::warn!(
+            granted,
+            needed,
+            "the system grants fewer open files than `max_connections` needs; raise its hard limit (`ulimit -Hn`)"
         );
     }
 }

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use super::serve::random_password;
 use super::{CommandError, StopSignals, print};
+use crate::app::system::raise_open_files;
 use crate::app::{App, AppError, World};
 use crate::config::Config;
 use crate::domain::access::Scope;
@@ -101,6 +102,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), CommandError> {
     config.data_dir = directory.path().to_owned();
     config.database = None;
     telemetry::install_log(&config.log_level, config.log_format)?;
+    raise_open_files(config.max_connections);
     let listener = TcpListener::bind(config.listen).await?;
     let bound = listener.local_addr()?;
     let world = World::system();

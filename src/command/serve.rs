@@ -6,6 +6,7 @@ use std::path::Path;
 use tokio::net::TcpListener;
 
 use super::{CommandError, StopSignals};
+use crate::app::system::raise_open_files;
 use crate::app::{App, AppError, World, serve_metrics};
 use crate::config::Config;
 use crate::domain::secret::Password;
@@ -18,6 +19,7 @@ pub(super) async fn serve(file: Option<&Path>) -> Result<(), CommandError> {
     let signals = StopSignals::hear()?;
     let config = Config::load(file)?;
     telemetry::install_log(&config.log_level, config.log_format)?;
+    raise_open_files(config.max_connections);
     let metrics = match config.metrics_listen {
         Some(address) => Some((TcpListener::bind(address).await?, Metrics::install()?)),
         None => None,

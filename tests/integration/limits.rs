@@ -1,8 +1,9 @@
 //! Failed sign-ins are limited; right ones never are.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::support::{PASSWORD, Server};
+use crate::support::{PASSWORD, Program, Server};
 
 #[tokio::test]
 async fn a_stranger_cannot_lock_out_a_person_on_a_known_device() {
@@ -82,14 +83,14 @@ async fn an_address_is_limited_over_all_names() {
     );
 }
 
-async fn connected(server: &Server) -> tokio::net::TcpStream {
-    tokio::net::TcpStream::connect(server.address)
+async fn connected(server: &Server) -> TcpStream {
+    TcpStream::connect(server.address)
         .await
         .unwrap()
 }
 
 /// Whether the server has closed the connection, once it has sent everything.
-async fn is_closed(stream: &mut tokio::net::TcpStream) -> bool {
+async fn is_closed(stream: &mut TcpStream) -> bool {
     let mut rest = Vec::new();
     // Closed with what we sent unread, a connection is reset.
     let ended = tokio::io::AsyncReadExt::read_to_end(stream, &mut rest).await;
@@ -159,4 +160,26 @@ async fn answers_that_nobody_reads_are_given_up() {
     let cut = tokio::time::timeout(std::time::Duration::from_secs(30), asking).await;
     assert!(cut.is_ok(), "still connected");
     assert_eq!(server.get("/v1/users", &server.key).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_that_grants_few_open_files_does_not_bound_the_connections() {
+    const FILES: u32 = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let program = tokio::task::block_in_place(|| Program::serve_with_files(folder.path(), FILES));
+    let address = program.url.strip_prefix("http://").unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..2 * FILES {
+        kept.push(TcpStream::connect(address).await.unwrap());
+    }
+    // The last first: a server out of files has yet to take it, and waits for one of the others to end.
+    for stream in kept.iter_mut().rev() {
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        let mut start = [0; 15];
+        stream.read_exact(&mut start).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200 OK");
+    }
 }

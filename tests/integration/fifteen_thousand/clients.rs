@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sessionwire::app::system::{SystemClock, SystemEntropy};
+use sessionwire::app::system::{SystemClock, SystemEntropy, raise_open_files};
 use sessionwire::domain::clock::{Clock as _, Entropy as _};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -137,6 +137,7 @@ fn a_process_of_clients() {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
     let orders: Arc<Orders> = Arc::new(serde_json::from_str(&line).unwrap());
+    raise_open_files(orders.connections);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -46,6 +46,18 @@ impl Program {
         )
     }
 
+    /// The same from a shell that grants so many open files to begin with.
+    pub(crate) fn serve_with_files(directory: &std::path::Path, files: u32) -> Self {
+        let server = serving(directory, 0, &[]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -Sn {files}; exec \"$@\"")]);
+        shell.arg("sh").arg(server.get_program());
+        shell.args(server.get_args());
+        let settings = server.get_envs();
+        shell.envs(settings.filter_map(|(name, value)| Some((name, value?))));
+        Self::of(&mut shell)
+    }
+
     fn of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
