@@ -1,5 +1,6 @@
 //! Several nodes on one database, which speak over a real NATS that is killed and lied on, or over PostgreSQL.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,13 +14,20 @@ const ISSUER: &str = "http://cluster.test";
 pub(crate) struct Nats {
     port: u16,
     process: Option<Process>,
+    /// What it is told besides.
+    further: Vec<String>,
 }
 
 impl Nats {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Vec::new()).await
+    }
+
+    async fn start_with(further: Vec<String>) -> Self {
         let mut nats = Self {
             port: free_port(),
             process: None,
+            further,
         };
         nats.begin().await;
         nats
@@ -29,6 +37,7 @@ impl Nats {
         let mut command = Command::new("/usr/sbin/nats-server");
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
         command.args(["--user", "sessionwire", "--pass", "let me in"]);
+        command.args(&self.further);
         self.process = Some(Process::start(&mut command));
         until_open(self.port).await;
     }
@@ -82,6 +91,46 @@ async fn the_same_over_the_database() {
     let first = Server::start_with(&settings("first")).await;
     let second = first.join(&settings("second")).await;
     Box::pin(revoke_across(&first, &second)).await;
+}
+
+/// The certificate of PostgreSQL's tests is for any server here.
+#[tokio::test]
+async fn the_same_over_a_bus_that_shows_a_certificate() {
+    let authority = std::env::var("TEST_POSTGRES_CA").unwrap();
+    let folder = Path::new(&authority).parent().unwrap();
+    let file = |option: &str, name| format!("--{option}={}", folder.join(name).display());
+    let further = vec![
+        "--tls".to_owned(),
+        file("tlscert", "server.pem"),
+        file("tlskey", "server.key"),
+    ];
+    let nats = Nats::start_with(further).await;
+    let address = nats.address().replacen("nats://", "tls://", 1);
+    let settings = |name| {
+        [
+            ("BUS", address.as_str()),
+            ("BUS_CA_FILE", authority.as_str()),
+            ("ISSUER", ISSUER),
+            ("NODE_NAME", name),
+        ]
+    };
+    let first = Server::start_with(&settings("first")).await;
+    let second = first.join(&settings("second")).await;
+    Box::pin(revoke_across(&first, &second)).await;
+
+    // Who trusts nobody that vouches for the server does not speak to it.
+    let wary = [
+        ("BUS", address.as_str()),
+        ("ISSUER", ISSUER),
+        ("NODE_NAME", "wary"),
+    ];
+    let wary = first.join(&wary).await;
+    let path = format!("/v1/groups/{}", first.group("analysts", &[]).await);
+    let answer = wary
+        .delete(&format!("{path}?wait_ms=10000"), &wary.key)
+        .await;
+    let unknown = &receipt(&answer)["connections"]["unknown"];
+    assert_eq!(*unknown, json!(["first", "second"]), "{}", answer.body);
 }
 
 async fn revoke_across(first: &Server, second: &Server) {

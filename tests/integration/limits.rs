@@ -84,9 +84,7 @@ async fn an_address_is_limited_over_all_names() {
 }
 
 async fn connected(server: &Server) -> TcpStream {
-    TcpStream::connect(server.address)
-        .await
-        .unwrap()
+    TcpStream::connect(server.address).await.unwrap()
 }
 
 /// Whether the server has closed the connection, once it has sent everything.
