@@ -9,7 +9,7 @@ use sessionwire::app::system::SystemClock;
 use sessionwire::domain::clock::{Clock as _, Timestamp};
 
 use crate::crash::call;
-use crate::support::{Program, command, fresh_database, postgres};
+use crate::support::{Program, fresh_database, postgres, program_key_on};
 
 /// Nodes that share a database and a key file.
 pub(crate) struct Nodes {
@@ -23,17 +23,10 @@ impl Nodes {
     pub(crate) async fn on_a_fresh_database() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = fresh_database(&postgres()).await;
-        let made = command(folder.path())
-            .args(["key", "create", "--scope", "admin"])
-            .env("SESSIONWIRE_DATABASE", &url)
-            .output()
-            .unwrap();
-        let told = String::from_utf8_lossy(&made.stderr);
-        assert!(made.status.success(), "{told}");
         Self {
+            key: program_key_on(folder.path(), &url),
             folder,
             url,
-            key: String::from_utf8(made.stdout).unwrap().trim().to_owned(),
             http: reqwest::Client::new(),
         }
     }

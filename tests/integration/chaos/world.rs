@@ -12,7 +12,7 @@ use super::schedule::{Fault, NODES, Planned};
 use crate::cluster::Nats;
 use crate::cluster_faults::signal;
 use crate::postgres::host_of;
-use crate::support::{Program, Proxy, command, fresh_database, postgres};
+use crate::support::{Program, Proxy, fresh_database, postgres, program_key_on};
 
 /// How long the log may be out of reach of a node.
 pub(super) const LEASE: Duration = Duration::from_secs(1);
@@ -50,16 +50,7 @@ impl World {
     pub(super) async fn start(of_the_last: &[Setting]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = fresh_database(&postgres()).await;
-        let made = command(folder.path())
-            .args(["key", "create", "--scope", "admin"])
-            .env("SESSIONWIRE_DATABASE", &database)
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        let key = program_key_on(folder.path(), &database);
         let there: SocketAddr = host_of(&database).parse().unwrap();
         let mut nodes = Vec::new();
         for number in 0..NODES {
@@ -81,7 +72,7 @@ impl World {
             database,
             nats: tokio::sync::Mutex::new(Nats::start().await),
             nodes,
-            key: String::from_utf8(made.stdout).unwrap().trim().to_owned(),
+            key,
             http: reqwest::Client::builder()
                 .timeout(PATIENCE)
                 .build()

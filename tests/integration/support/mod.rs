@@ -22,7 +22,7 @@ pub(crate) use engine::{asking, event, refusal};
 pub(crate) use holder::Holder;
 pub(crate) use issuer::{IssuerKey, Provider, Way};
 pub(crate) use process::{Process, free_port, until_open};
-pub(crate) use program::{PROGRAM, Program, command, program_key};
+pub(crate) use program::{PROGRAM, Program, command, program_key, program_key_on};
 pub(crate) use proxy::Proxy;
 pub(crate) use redis::Redis;
 pub(crate) use rest::{Answer, SignedIn};

@@ -125,7 +125,16 @@ pub(crate) fn command(directory: &std::path::Path) -> Command {
 
 /// An administrator's key of a server in this folder.
 pub(crate) fn program_key(directory: &std::path::Path) -> String {
-    let made = command(directory)
+    key_by(&mut command(directory))
+}
+
+/// The same of servers that share this database.
+pub(crate) fn program_key_on(directory: &std::path::Path, database: &str) -> String {
+    key_by(command(directory).env("SESSIONWIRE_DATABASE", database))
+}
+
+fn key_by(command: &mut Command) -> String {
+    let made = command
         .args(["key", "create", "--scope", "admin"])
         .output()
         .unwrap();
