@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
-use super::patience::Patient;
+use crate::transport::patience::Patient;
 use crate::transport::underlay::Underlay;
 
 /// After a failure to accept: most often there are too many open files, and some are closed meanwhile.

@@ -4,7 +4,6 @@ mod cluster;
 mod door;
 mod issuers;
 mod master_key;
-mod patience;
 mod settings;
 mod sinks;
 mod stop;

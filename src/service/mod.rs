@@ -22,6 +22,7 @@ mod outcome;
 mod password;
 mod policy;
 mod presence;
+mod presented;
 mod roster;
 mod service_token;
 mod session;
@@ -61,7 +62,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 use crate::bus::Bus;
 use crate::domain::clock::{Clock, Entropy};
@@ -153,7 +154,7 @@ pub struct CoreState {
     passwords: password::Hasher,
     failures: limits::Failures,
     signing: RwLock<Arc<Vec<key::SigningKey>>>,
-    presented: Mutex<token::Presented>,
+    presented: presented::Presented,
 }
 
 impl std::ops::Deref for Core {
@@ -181,7 +182,7 @@ impl Core {
                 passwords,
                 failures,
                 signing: RwLock::default(),
-                presented: Mutex::default(),
+                presented: presented::Presented::default(),
             }),
         };
         core.prepare_signing_keys().await?;

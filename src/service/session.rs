@@ -8,7 +8,7 @@ use crate::domain::device::DeviceLabel;
 use crate::domain::error::Error;
 use crate::domain::event::{Event, SessionEnded};
 use crate::domain::id::{DeviceId, Seq, SessionId, UserId};
-use crate::domain::session::{Outlook, Session, SessionEnd};
+use crate::domain::session::{Session, SessionEnd};
 use crate::domain::user::UserRef;
 use crate::storage::{ForeignEnd, SessionFilter, Tx};
 
@@ -252,16 +252,6 @@ impl Core {
     /// A session, live or ended.
     pub async fn find_session(&self, id: SessionId) -> Result<Option<Session>> {
         Ok(self.read().await?.find_session(id).await?)
-    }
-
-    /// How long a session can be used yet; none where it has ended.
-    pub async fn outlook(&self, id: SessionId) -> Result<Option<Outlook>> {
-        let mut tx = self.read().await?;
-        let Some(session) = tx.find_session(id).await? else {
-            return Ok(None);
-        };
-        let signed_in_at = session.signed_in_at(tx.find_signed_in_at(id).await?);
-        Ok(session.outlook(signed_in_at, self.clock.now()))
     }
 
     /// The person is there: the session's idle time begins anew.

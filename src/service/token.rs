@@ -1,7 +1,5 @@
 //! Access tokens, refresh tokens and socket tickets.
 
-use std::collections::HashMap;
-
 use sessionwire_guard::Claims;
 
 use super::step::Step;
@@ -15,12 +13,6 @@ use crate::domain::id::SessionId;
 use crate::domain::secret::Bearer;
 use crate::domain::session::{Session, expires_at};
 use crate::storage::{RefreshState, Tx};
-
-/// How many sessions are remembered as having presented their newest token.
-const PRESENTED_MAX: usize = 100_000;
-
-/// Sessions of which the token of this number has come back, so that it is written down once.
-pub(super) type Presented = HashMap<SessionId, u32>;
 
 /// What a presented refresh token calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,23 +216,6 @@ impl Core {
     /// `aud` of the tokens.
     pub fn audience(&self) -> &str {
         &self.settings.audience
-    }
-
-    /// An access token has come back, so its answer arrived. Written down once a rotation.
-    pub async fn note_presented(&self, claims: &Claims) -> Result<()> {
-        let noted = self.presented.lock().get(&claims.sid).copied();
-        if noted.is_some_and(|generation| generation >= claims.generation) {
-            return Ok(());
-        }
-        let mut tx = self.begin().await?;
-        tx.mark_presented(claims.sid, claims.generation).await?;
-        self.commit(tx).await?;
-        let mut presented = self.presented.lock();
-        if presented.len() >= PRESENTED_MAX {
-            presented.clear();
-        }
-        presented.insert(claims.sid, claims.generation);
-        Ok(())
     }
 
     /// A one-time stand-in for an access token, for where a token must not be written.

@@ -71,6 +71,20 @@ pub struct Origin {
     pub jkt: Option<String>,
 }
 
+impl Origin {
+    /// Whoever brings nothing, from this address.
+    pub fn of(address: Option<std::net::IpAddr>) -> Self {
+        Self {
+            address,
+            user_agent: None,
+            request_id: None,
+            binding_cookie: None,
+            possession: Possession::default(),
+            jkt: None,
+        }
+    }
+}
+
 /// A user with rights.
 #[derive(Clone, Debug)]
 pub struct UserView {

@@ -1,5 +1,8 @@
 //! Tables `identities`, `foreign_sessions` and `foreign_ends`: people and their sign-ins at other issuers.
 
+use std::collections::HashMap;
+
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
@@ -140,6 +143,24 @@ impl Tx {
         Ok(on_either!(self, |c| {
             sqlx::query_scalar(SQL).bind(id.0).fetch_optional(c).await
         })?)
+    }
+
+    /// The same of many sessions.
+    pub(super) async fn list_signed_in_at(
+        &mut self,
+        ids: &[SessionId],
+    ) -> Result<HashMap<Uuid, i64>> {
+        let rows: Vec<(Uuid, i64)> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(
+                "SELECT session_id, signed_in_at FROM foreign_sessions WHERE session_id IN (",
+            );
+            let mut list = query.separated(", ");
+            for id in ids {
+                list.push_bind(id.0);
+            }
+            query.push(")").build_query_as().fetch_all(c).await
+        })?;
+        Ok(rows.into_iter().collect())
     }
 
     /// The session that came of a sign-in at an issuer and lives; of several the oldest.

@@ -196,6 +196,30 @@ impl Tx {
         .transpose()
     }
 
+    /// Those of these sessions that there are, and when the person signed in at an issuer, if at one.
+    pub async fn list_sessions_by_id(
+        &mut self,
+        ids: &[SessionId],
+    ) -> Result<Vec<(Session, Option<i64>)>> {
+        let mut sessions = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(super::memberships::CHUNK) {
+            let rows: Vec<SessionRow> = on_either!(self, |c| {
+                let mut query = QueryBuilder::new(COLUMNS);
+                let mut list = query.push("WHERE id IN (").separated(", ");
+                for id in chunk {
+                    list.push_bind(id.0);
+                }
+                query.push(")").build_query_as().fetch_all(c).await
+            })?;
+            let signed_in_at = self.list_signed_in_at(chunk).await?;
+            for row in rows {
+                let at = signed_in_at.get(&row.id).copied();
+                sessions.push((Session::try_from(row)?, at));
+            }
+        }
+        Ok(sessions)
+    }
+
     /// A user's sessions that have not been ended, oldest first. Some may be past their expiry.
     pub async fn list_unended_sessions(&mut self, user: UserId) -> Result<Vec<Session>> {
         let rows: Vec<SessionRow> = on_either!(self, |c| {

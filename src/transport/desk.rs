@@ -22,11 +22,10 @@ pub trait Desk: Send + Sync {
     /// The claims that a token of another issuer stands for.
     fn attach<'a>(&'a self, proof: Proof, origin: &'a Origin) -> Answer<'a, Claims>;
 
-    /// An access token was accepted.
-    fn note_presented<'a>(&'a self, claims: &'a Claims) -> Answer<'a, ()>;
-
-    /// How long the session can be used yet; none where it has ended.
-    fn outlook(&self, session: SessionId) -> Answer<'_, Option<Outlook>>;
+    /// How long the session can be used yet; none where it has ended. `presented`: the number of its access
+    /// token that was accepted.
+    fn look_ahead(&self, session: SessionId, presented: Option<u32>)
+    -> Answer<'_, Option<Outlook>>;
 
     /// The person is there.
     fn record_activity(&self, session: SessionId) -> Answer<'_, ()>;
@@ -50,12 +49,12 @@ impl Desk for Core {
         Box::pin(Self::attach(self, proof, origin))
     }
 
-    fn note_presented<'a>(&'a self, claims: &'a Claims) -> Answer<'a, ()> {
-        Box::pin(Self::note_presented(self, claims))
-    }
-
-    fn outlook(&self, session: SessionId) -> Answer<'_, Option<Outlook>> {
-        Box::pin(Self::outlook(self, session))
+    fn look_ahead(
+        &self,
+        session: SessionId,
+        presented: Option<u32>,
+    ) -> Answer<'_, Option<Outlook>> {
+        Box::pin(Self::look_ahead(self, session, presented))
     }
 
     fn record_activity(&self, session: SessionId) -> Answer<'_, ()> {

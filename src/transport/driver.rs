@@ -1,10 +1,12 @@
 //! Drives a connection, whatever carries its messages: what comes in goes to the state machine, what comes
 //! out of it to the wire and to the service. It may not decide what that is.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::sockets::SocketState;
 use crate::domain::client_message::{ClientMessage, Unreadable};
@@ -51,10 +53,23 @@ pub(super) enum Item {
 /// Nothing can be written any more.
 pub(super) struct Gone;
 
+/// What came of writing without waiting.
+pub(super) enum Sent {
+    /// All has gone to the kernel.
+    All,
+    /// These are still to be sent, or the wire knows of something itself.
+    Left(Vec<Item>),
+}
+
 /// What carries messages.
 pub(super) trait Wire: Send {
     /// The next thing that comes in. May be dropped half-way without loss.
     fn read(&mut self) -> impl Future<Output = Incoming> + Send;
+
+    /// Writes, in order, as far as nothing has to be waited for.
+    fn send_at_once(&mut self, items: Vec<Item>) -> Result<Sent, Gone> {
+        Ok(Sent::Left(items))
+    }
 
     /// Writes, in order; returns when all has gone to the kernel.
     fn send(&mut self, items: Vec<Item>) -> impl Future<Output = Result<(), Gone>> + Send;
@@ -79,25 +94,34 @@ enum Next {
 }
 
 /// From the hub to the end.
+///
+/// What is rare is in boxes: what an idle connection holds is as large as what it waits for.
 pub(super) async fn hold(
     mut wire: impl Wire,
     mut line: Line,
-    state: &SocketState,
-    origin: &Origin,
+    state: Arc<SocketState>,
+    address: Option<IpAddr>,
 ) {
     let patience = state.settings.write_timeout;
     while let Some(outputs) = next(&mut wire, &mut line).await {
-        match write(&mut wire, outputs, patience).await {
-            Next::On(intents) => {
-                let outputs = ask_all(intents, &mut line, state, origin).await;
-                if let Next::Gone = write(&mut wire, outputs, patience).await {
-                    return;
-                }
-            }
+        let mut next = write(&mut wire, outputs, patience).await;
+        if let Next::On(intents) = &mut next
+            && !intents.is_empty()
+        {
+            let intents = std::mem::take(intents);
+            let outputs = Box::pin(ask_all(intents, &mut line, &state, address)).await;
+            next = write(&mut wire, outputs, patience).await;
+        }
+        match next {
+            Next::On(_) => {}
             Next::Closed => break,
             Next::Gone => return,
         }
     }
+    Box::pin(let_go(wire, line)).await;
+}
+
+async fn let_go(wire: impl Wire, line: Line) {
     // Out of the hub first: who is closing is not present any more.
     let _pass = line.leave();
     wire.linger().await;
@@ -174,10 +198,14 @@ async fn write(wire: &mut impl Wire, outputs: Vec<Output>, patience: Duration) -
     }
     let batch = Batch::of(outputs);
     if !batch.items.is_empty() || wire.owes() {
-        match timeout(patience, wire.send(batch.items)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(Gone)) => return Next::Gone,
-            Err(_) => return give_up(wire).await,
+        match wire.send_at_once(batch.items) {
+            Ok(Sent::All) => {}
+            Ok(Sent::Left(items)) => {
+                if Box::pin(send(wire, items, patience)).await.is_err() {
+                    return Next::Gone;
+                }
+            }
+            Err(Gone) => return Next::Gone,
         }
     }
     metrics::counter!(metric::MESSAGES_SENT).increment(batch.messages);
@@ -193,13 +221,21 @@ async fn write(wire: &mut impl Wire, outputs: Vec<Output>, patience: Duration) -
     }
 }
 
+/// Writes for as long as patience lasts.
+async fn send(wire: &mut impl Wire, items: Vec<Item>, patience: Duration) -> Result<(), Gone> {
+    match timeout(patience, wire.send(items)).await {
+        Ok(sent) => sent,
+        Err(_) => Err(give_up(wire).await),
+    }
+}
+
 /// The peer does not read. It may yet read the end, if that finds room on the way to it.
-async fn give_up(wire: &mut impl Wire) -> Next {
+async fn give_up(wire: &mut impl Wire) -> Gone {
     count_close(Close::TOO_SLOW);
     let end = wire.send(vec![Item::Close(Close::TOO_SLOW)]);
     // It has gone either way.
     let _ = timeout(LINGER, end).await;
-    Next::Gone
+    Gone
 }
 
 /// Counts a connection that is closed.
@@ -213,12 +249,12 @@ async fn ask_all(
     intents: Vec<Intent>,
     line: &mut Line,
     state: &SocketState,
-    origin: &Origin,
+    address: Option<IpAddr>,
 ) -> Vec<Output> {
     let mut outputs = Vec::new();
     for intent in intents {
         let told = matches!(intent, Intent::AnswerTakeover { .. });
-        let error = match ask(intent, line, state, origin).await {
+        let error = match ask(intent, line, state, address).await {
             Ok(answered) => {
                 outputs.extend(answered);
                 continue;
@@ -242,19 +278,16 @@ async fn ask(
     intent: Intent,
     line: &mut Line,
     state: &SocketState,
-    origin: &Origin,
+    address: Option<IpAddr>,
 ) -> Result<Vec<Output>, Error> {
     match intent {
-        Intent::Presented(claims) => {
-            state.desk.note_presented(&claims).await?;
-            return look_ahead(line, state).await;
-        }
-        Intent::LookAhead => return look_ahead(line, state).await,
+        Intent::Presented(generation) => return look_ahead(line, state, Some(generation)).await,
+        Intent::LookAhead => return look_ahead(line, state, None).await,
         Intent::Activity => state.desk.record_activity(line.session()).await?,
         Intent::AnswerTakeover { request_id, allow } => {
-            let session = line.session();
-            let desk = &state.desk;
-            desk.answer_takeover(request_id, session, allow, origin)
+            let (desk, session) = (&state.desk, line.session());
+            let origin = Origin::of(address);
+            desk.answer_takeover(request_id, session, allow, &origin)
                 .await?;
         }
         Intent::Acknowledged(_) => metrics::counter!(metric::ACKS).increment(1),
@@ -262,7 +295,11 @@ async fn ask(
     Ok(Vec::new())
 }
 
-async fn look_ahead(line: &mut Line, state: &SocketState) -> Result<Vec<Output>, Error> {
-    let outlook = state.desk.outlook(line.session()).await?;
+async fn look_ahead(
+    line: &mut Line,
+    state: &SocketState,
+    presented: Option<u32>,
+) -> Result<Vec<Output>, Error> {
+    let outlook = state.desk.look_ahead(line.session(), presented).await?;
     Ok(line.on_outlook(outlook))
 }

@@ -10,6 +10,7 @@ pub mod desk;
 mod driver;
 pub mod origin;
 mod outlet;
+pub mod patience;
 pub mod possession;
 pub mod rest;
 pub mod socketio;

@@ -177,7 +177,7 @@ impl Identified {
                 };
                 let stale = arrival.past.stale;
                 let held = std::mem::take(&mut arrival.held);
-                let presented = arrival.claims.clone();
+                let presented = arrival.claims.generation;
                 self.phase = Phase::Live(Arc::clone(standing));
                 outputs.push(self.welcome(standing));
                 let outcome = tell(&told, rights, stale, now, outputs);

@@ -43,8 +43,8 @@ pub enum Output {
 /// What a connection wants of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// An access token was accepted.
-    Presented(Box<Claims>),
+    /// An access token of this number was accepted.
+    Presented(u32),
     /// How long the session can be used yet.
     LookAhead,
     /// The person is there.

@@ -99,7 +99,7 @@ impl Identified {
                     as_of: claims.as_of,
                     token_expires_at: self.expires_at,
                 }));
-                outputs.push(Output::Call(Intent::Presented(Box::new(claims))));
+                outputs.push(Output::Call(Intent::Presented(claims.generation)));
             }
             Err(Refused::Foreign) => outputs.push(Output::Close(Close::TOKEN_INVALID)),
             Err(Refused::Bad(error)) => {

@@ -18,8 +18,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
@@ -32,7 +30,7 @@ use super::driver::{BEAT_MAX, count_close};
 use super::possession;
 use super::sockets::SocketState;
 use super::underlay::Underlay;
-use super::websocket::bounded;
+use super::websocket::{Handshake, NotOne};
 use crate::domain::clock::Entropy;
 use packet::{Open, Packet, SEPARATOR};
 use polling::{Brought, Polling};
@@ -49,7 +47,7 @@ const UPGRADES: &[&str] = &["websocket"];
 pub fn routes(sockets: SocketState, entropy: Arc<dyn Entropy>) -> Router {
     let state = EngineState {
         sessions: Sessions::new(entropy),
-        sockets,
+        sockets: Arc::new(sockets),
     };
     Router::new()
         .route("/socket.io", any(answer))
@@ -59,7 +57,7 @@ pub fn routes(sockets: SocketState, entropy: Arc<dyn Entropy>) -> Router {
 
 #[derive(Clone)]
 struct EngineState {
-    sockets: SocketState,
+    sockets: Arc<SocketState>,
     sessions: Sessions,
 }
 
@@ -101,20 +99,20 @@ enum Wanted {
     /// A session over polls.
     Session,
     /// A session over a WebSocket.
-    Socket(WebSocketUpgrade),
+    Socket(Handshake),
     /// The packets for a session.
     Poll(Arc<Polling>),
     /// To bring packets of a session.
     Post(Arc<Polling>),
     /// To go on over a WebSocket.
-    TakeOver(Arc<Polling>, WebSocketUpgrade),
+    TakeOver(Arc<Polling>, Handshake),
 }
 
 impl Wanted {
     fn read(
         method: &Method,
         query: &str,
-        upgrade: Option<WebSocketUpgrade>,
+        upgrade: Option<Handshake>,
         sessions: &Sessions,
     ) -> Result<Self, Fault> {
         let said = |name: &str| {
@@ -144,7 +142,7 @@ impl Wanted {
 
 async fn answer(
     State(state): State<EngineState>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Handshake, NotOne>,
     request: Request,
 ) -> Response {
     let settings = &state.sockets.settings;
@@ -170,8 +168,12 @@ async fn answer(
             let posted = post(&polling, body, settings.max_frame_bytes).await;
             posted.map_or_else(Response::from, |()| payload("ok".into()))
         }
-        Ok(Wanted::TakeOver(polling, upgrade)) => bounded(upgrade, settings)
-            .on_upgrade(async move |socket| take_over(socket, &polling, &state.sockets).await),
+        Ok(Wanted::TakeOver(polling, upgrade)) => {
+            let limit = settings.max_frame_bytes;
+            upgrade.accept(limit, async move |socket| {
+                take_over(socket, &polling, &state.sockets).await;
+            })
+        }
         Err(fault) => fault.into(),
     }
 }
@@ -203,11 +205,11 @@ fn open_polled(state: EngineState, greeting: Greeting) -> Response {
     payload(open.into())
 }
 
-fn open_socket(state: EngineState, greeting: Greeting, upgrade: WebSocketUpgrade) -> Response {
+fn open_socket(state: EngineState, greeting: Greeting, upgrade: Handshake) -> Response {
     let id = state.sessions.new_id();
     let sockets = state.sockets;
-    let upgrade = bounded(upgrade, &sockets.settings);
-    upgrade.on_upgrade(async move |socket| {
+    let limit = sockets.settings.max_frame_bytes;
+    upgrade.accept(limit, async move |socket| {
         let visitor = match sockets.node.admit(greeting.address) {
             Ok(visitor) => visitor.beats_every(BEAT_MAX),
             Err(close) => {

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
+use crate::transport::websocket::Socket;
 use axum::body::Body;
-use axum::extract::ws::WebSocket;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc};
 
@@ -59,7 +59,7 @@ enum Phase {
     /// A WebSocket is about to take over.
     Upgrading,
     /// It has; until the driver has taken it, it is here.
-    Moved(Option<Box<WebSocket>>),
+    Moved(Option<Box<Socket>>),
     /// The client does not keep to the rules, or an answer was lost on its way.
     Broken,
     /// The driver has let go.
@@ -85,7 +85,7 @@ impl Shared {
 }
 
 enum Turn {
-    Moved(Box<WebSocket>),
+    Moved(Box<Socket>),
     Gone,
 }
 
@@ -167,7 +167,7 @@ impl Polling {
     }
 
     /// It does.
-    pub(super) fn finish_upgrade(&self, socket: WebSocket) {
+    pub(super) fn finish_upgrade(&self, socket: Socket) {
         let mut shared = self.shared();
         if let Phase::Upgrading = shared.phase {
             shared.phase = Phase::Moved(Some(Box::new(socket)));
@@ -242,7 +242,7 @@ impl Drop for Poll {
 pub(super) enum Stirred {
     Brought(Brought),
     /// The session goes on over this WebSocket.
-    Moved(Box<WebSocket>),
+    Moved(Box<Socket>),
     Gone,
 }
 
@@ -251,7 +251,7 @@ pub(super) enum Put {
     /// They have gone to the kernel.
     Written,
     /// The session goes on over this WebSocket, which has yet to carry these.
-    Moved(Box<WebSocket>, Vec<String>),
+    Moved(Box<Socket>, Vec<String>),
     Gone,
 }
 

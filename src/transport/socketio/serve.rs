@@ -2,21 +2,22 @@
 //! then on as any connection is. It may not decide what is said.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
 use tokio::time::timeout;
 
 use super::packet::{self, Auth, Packet};
 use super::polling::Polling;
-use super::wire::{EngineWire, Heard};
+use super::wire::EngineWire;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
-use crate::domain::possession::{KeyProof, Place, Possession};
+use crate::domain::possession::{KeyProof, Place};
 use crate::domain::secret::Bearer;
 use crate::node::{Line, Output, Refused, Visitor};
 use crate::service::Origin;
 use crate::transport::driver::{Gone, LINGER, Wire as _, count_close, hold};
 use crate::transport::sockets::SocketState;
+use crate::transport::websocket::{Heard, Socket};
 
 /// What the first request said.
 pub(super) struct Greeting {
@@ -60,21 +61,14 @@ impl From<Gone> for Failed {
 pub(super) async fn serve(
     mut wire: EngineWire,
     visitor: Visitor,
-    state: SocketState,
+    state: Arc<SocketState>,
     greeting: Greeting,
 ) {
-    let origin = Origin {
-        address: greeting.address,
-        user_agent: None,
-        request_id: None,
-        // Headers are not looked at: bound tokens come as tickets.
-        binding_cookie: None,
-        possession: Possession::default(),
-        jkt: None,
-    };
+    // Headers are not looked at: bound tokens come as tickets.
+    let origin = Origin::of(greeting.address);
     // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
     match Box::pin(shake_hands(&mut wire, visitor, &state, &greeting, &origin)).await {
-        Ok(line) => hold(wire, line, &state, &origin).await,
+        Ok(line) => hold(wire, line, state, greeting.address).await,
         Err(Failed::Refused(refused)) => {
             let refusal = packet::refused(refused.close, refused.last_words.as_deref());
             let patience = state.settings.write_timeout;
@@ -129,9 +123,11 @@ async fn asks_in(
             heard = wire.hear() => heard,
         };
         let text = match heard {
-            Heard::Packet(text) => text,
+            Heard::Text(text) => text,
             Heard::Control => {
                 visitor.on_control()?;
+                let patience = state.settings.write_timeout;
+                wire.write(Vec::new(), None, patience).await?;
                 continue;
             }
             Heard::Binary => return Err(Close::PROTOCOL_ERROR.into()),
@@ -171,7 +167,7 @@ fn ended(outputs: Vec<Output>) -> Failed {
 }
 
 /// Who finds no place is told so, and nothing is kept of it.
-pub(super) async fn turn_away(socket: WebSocket, open: String, close: Close) {
+pub(super) async fn turn_away(socket: Socket, open: String, close: Close) {
     let mut wire = EngineWire::of_socket(socket);
     let packets = vec![open, packet::refused(close, None)];
     count_close(close);
@@ -181,19 +177,19 @@ pub(super) async fn turn_away(socket: WebSocket, open: String, close: Close) {
 }
 
 /// A WebSocket that is to take over from polls: it is tried first.
-pub(super) async fn take_over(mut socket: WebSocket, polling: &Polling, state: &SocketState) {
+pub(super) async fn take_over(mut socket: Socket, polling: &Polling, state: &SocketState) {
     let tried = timeout(state.settings.write_timeout, try_out(&mut socket, polling)).await;
     if let Ok(Some(())) = tried {
         polling.finish_upgrade(socket);
     }
 }
 
-async fn try_out(socket: &mut WebSocket, polling: &Polling) -> Option<()> {
+async fn try_out(socket: &mut Socket, polling: &Polling) -> Option<()> {
     expect(socket, packet::PROBE).await?;
     polling.begin_upgrade().ok()?;
     let abandon = Abandon(polling);
-    let probed = Message::Text(packet::PROBED.into());
-    socket.send(probed).await.ok()?;
+    socket.put_text(packet::PROBED);
+    socket.flush().await.ok()?;
     expect(socket, packet::UPGRADE).await?;
     std::mem::forget(abandon);
     Some(())
@@ -208,12 +204,12 @@ impl Drop for Abandon<'_> {
     }
 }
 
-async fn expect(socket: &mut WebSocket, expected: &str) -> Option<()> {
+async fn expect(socket: &mut Socket, expected: &str) -> Option<()> {
     loop {
-        match socket.recv().await {
-            Some(Ok(Message::Text(text))) if text.as_str() == expected => return Some(()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            _ => return None,
+        match socket.hear().await {
+            Heard::Text(text) if text.as_str() == expected => return Some(()),
+            Heard::Control => socket.flush().await.ok()?,
+            Heard::Text(_) | Heard::Binary | Heard::Gone | Heard::Broken(_) => return None,
         }
     }
 }

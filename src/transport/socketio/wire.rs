@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures::SinkExt as _;
 use tokio::time::timeout;
 
 use super::packet::{self, Packet};
@@ -12,19 +10,10 @@ use super::polling::{Brought, PollingLane, Put, Stirred};
 use super::sessions::Seat;
 use crate::domain::close::Close;
 use crate::transport::driver::{Gone, Incoming, Item, LINGER, Wire};
-use crate::transport::websocket::broken;
-
-/// What comes in: a packet's text, or what is none.
-pub(super) enum Heard {
-    Packet(Utf8Bytes),
-    Binary,
-    Control,
-    Gone,
-    Broken(Close),
-}
+use crate::transport::websocket::{Heard, Socket};
 
 enum Lane {
-    Socket(Box<WebSocket>),
+    Socket(Box<Socket>),
     /// Under its id until a WebSocket takes over.
     Polling(
         PollingLane,
@@ -52,7 +41,7 @@ impl EngineWire {
         }
     }
 
-    pub(super) fn of_socket(socket: WebSocket) -> Self {
+    pub(super) fn of_socket(socket: Socket) -> Self {
         Self::new(Lane::Socket(Box::new(socket)))
     }
 
@@ -65,7 +54,7 @@ impl EngineWire {
         loop {
             let lane = match &mut self.lane {
                 Lane::Socket(socket) => {
-                    let heard = read(socket).await;
+                    let heard = socket.hear().await;
                     self.is_unreadable |= matches!(heard, Heard::Broken(_));
                     return heard;
                 }
@@ -73,7 +62,7 @@ impl EngineWire {
             };
             match lane.next().await {
                 Stirred::Moved(socket) => self.lane = Lane::Socket(socket),
-                Stirred::Brought(Brought::Packet(text)) => return Heard::Packet(text.into()),
+                Stirred::Brought(Brought::Packet(text)) => return Heard::Text(text.into()),
                 Stirred::Brought(Brought::TooLarge) => {
                     return Heard::Broken(Close::FRAME_TOO_LARGE);
                 }
@@ -114,42 +103,24 @@ impl EngineWire {
     }
 }
 
-async fn read(socket: &mut WebSocket) -> Heard {
-    match socket.recv().await {
-        Some(Ok(Message::Text(text))) => Heard::Packet(text),
-        Some(Ok(Message::Binary(_))) => Heard::Binary,
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Heard::Control,
-        Some(Ok(Message::Close(_))) | None => Heard::Gone,
-        Some(Err(error)) => broken(error).map_or(Heard::Gone, Heard::Broken),
-    }
+async fn write(socket: &mut Socket, packets: Vec<String>, last: Option<Close>) -> Result<(), Gone> {
+    put_all(socket, packets, last);
+    socket.flush().await
 }
 
-async fn write(
-    socket: &mut WebSocket,
-    packets: Vec<String>,
-    last: Option<Close>,
-) -> Result<(), Gone> {
+fn put_all(socket: &mut Socket, packets: Vec<String>, last: Option<Close>) {
     for packet in packets {
-        let message = Message::Text(packet.into());
-        socket.feed(message).await.map_err(|_| Gone)?;
+        socket.put_text(packet);
     }
     if let Some(close) = last {
-        socket.feed(close_message(close)).await.map_err(|_| Gone)?;
+        socket.put_close(close);
     }
-    socket.flush().await.map_err(|_| Gone)
-}
-
-fn close_message(close: Close) -> Message {
-    Message::Close(Some(CloseFrame {
-        code: close.code.number(),
-        reason: Utf8Bytes::from_static(close.reason),
-    }))
 }
 
 impl Wire for EngineWire {
     async fn read(&mut self) -> Incoming {
         let text = match self.hear().await {
-            Heard::Packet(text) => text,
+            Heard::Text(text) => text,
             Heard::Binary => return Incoming::Binary,
             Heard::Control => return Incoming::Control,
             Heard::Gone => return Incoming::Gone,
@@ -173,7 +144,8 @@ impl Wire for EngineWire {
     }
 
     fn owes(&self) -> bool {
-        !self.owed.is_empty()
+        let is_due = |lane: &Lane| matches!(lane, Lane::Socket(socket) if socket.owes());
+        !self.owed.is_empty() || is_due(&self.lane)
     }
 
     async fn send(&mut self, items: Vec<Item>) -> Result<(), Gone> {

@@ -8,6 +8,7 @@
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension, State};
@@ -30,7 +31,6 @@ use crate::domain::close::{Close, CloseCode};
 use crate::domain::error::Error;
 use crate::domain::id::Seq;
 use crate::domain::message::ServerMessage;
-use crate::domain::possession::Possession;
 use crate::node::{Line, Refused};
 use crate::service::Origin;
 use wire::EventWire;
@@ -46,11 +46,11 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// The route, for a server that tells handlers the peer's address and the request's [`Underlay`].
 pub fn routes(state: SocketState) -> Router {
-    Router::from(described()).with_state(state)
+    Router::from(described()).with_state(Arc::new(state))
 }
 
 /// The route with its description.
-pub(super) fn described() -> OpenApiRouter<SocketState> {
+pub(super) fn described() -> OpenApiRouter<Arc<SocketState>> {
     OpenApiRouter::new().routes(routes!(stream))
 }
 
@@ -64,7 +64,7 @@ pub(super) fn described() -> OpenApiRouter<SocketState> {
     params(("Last-Event-ID" = Option<u64>, Header, description = "The `id` of the last event that was heard")),
     responses((status = 200, description = "The messages from now on", body = String, content_type = "text/event-stream")))]
 async fn stream(
-    State(state): State<SocketState>,
+    State(state): State<Arc<SocketState>>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     underlay: Option<Extension<Underlay>>,
     headers: HeaderMap,
@@ -75,17 +75,12 @@ async fn stream(
     );
     let address = peer.map(|peer| client_address(&headers, peer, trusted));
     let place = possession::place(&Method::GET, PATH, &headers, peer, trusted);
-    let mut origin = Origin {
-        address,
-        user_agent: None,
-        request_id: None,
+    let origin = Origin {
         binding_cookie: cookies::binding(&headers),
         possession: possession::brought(&headers, place),
-        jkt: None,
+        ..Origin::of(address)
     };
     let opened = open(&state, &headers, &origin).await?;
-    // A stream doesn't keep what it was opened with.
-    origin.possession = Possession::default();
     let underlay = underlay.map(|Extension(underlay)| underlay);
     // The node counts it from now on. That is for good: after the stream the connection is closed.
     if let Some(underlay) = &underlay {
@@ -94,7 +89,7 @@ async fn stream(
     let body = Outlet::body(underlay, async move |outlet| {
         let wire = EventWire::new(outlet);
         match opened {
-            Ok(line) => hold(wire, line, &state, &origin).await,
+            Ok(line) => hold(wire, line, state, address).await,
             Err(refused) => turn_away(wire, refused.into(), &state).await,
         }
     });

@@ -37,12 +37,11 @@ impl Desk for FakeDesk {
         self.note("attach", Err(Error::TokenInvalid))
     }
 
-    fn note_presented<'a>(&'a self, _: &'a Claims) -> Answer<'a, ()> {
-        self.note("presented", Ok(()))
-    }
-
-    fn outlook(&self, _: SessionId) -> Answer<'_, Option<Outlook>> {
-        Box::pin(ready(Ok(None)))
+    fn look_ahead(&self, _: SessionId, presented: Option<u32>) -> Answer<'_, Option<Outlook>> {
+        match presented {
+            Some(_) => self.note("presented", Ok(None)),
+            None => Box::pin(ready(Ok(None))),
+        }
     }
 
     fn record_activity(&self, _: SessionId) -> Answer<'_, ()> {

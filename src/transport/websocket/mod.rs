@@ -1,20 +1,22 @@
 //! `GET /v1/socket`: the socket as a WebSocket. It may not decide what a client hears or when it is
 //! closed: it drives the state machine of `node`, one task a connection.
 
+mod codec;
 #[cfg(test)]
 mod fake_desk;
+mod handshake;
 mod serve;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Extension, RawQuery, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, Method};
 
@@ -22,39 +24,32 @@ use super::address::client_address;
 use super::cookies;
 use super::credential::Credential;
 use super::possession;
-use super::rest::Problem;
-use super::sockets::{SocketSettings, SocketState};
-use crate::domain::error::Error;
+use super::sockets::SocketState;
+pub(super) use handshake::{Handshake, NotOne};
 use serve::Greeting;
-pub(super) use wire::broken;
+pub(super) use socket::{Heard, Socket};
 
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sessionwire.v1";
 
 const PATH: &str = "/v1/socket";
 
-/// tungstenite's read buffer of a connection, in bytes: its default is 128 KiB, and an idle
-/// connection reads a pong a minute.
-const READ_BUFFER_BYTES: usize = 512;
-
 /// The route, for a server that tells handlers the peer's address
 /// (`into_make_service_with_connect_info::<SocketAddr>()`); where it doesn't, no limit per address
 /// holds.
 pub fn routes(state: SocketState) -> Router {
-    Router::new().route(PATH, get(upgrade)).with_state(state)
+    Router::new()
+        .route(PATH, get(upgrade))
+        .with_state(Arc::new(state))
 }
 
 async fn upgrade(
-    State(state): State<SocketState>,
+    State(state): State<Arc<SocketState>>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    handshake: Handshake,
 ) -> Response {
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return not_a_websocket(&rejection),
-    };
     let settings = &state.settings;
     let address = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
     let trusted = &settings.trusted_proxies;
@@ -71,23 +66,8 @@ async fn upgrade(
         ),
         address: address.map(|peer| client_address(&headers, peer, trusted)),
     };
-    bounded(upgrade, settings)
-        .protocols([SUBPROTOCOL])
-        .on_upgrade(move |socket| serve::serve(socket, state, greeting))
-}
-
-/// A WebSocket that holds no more than it may.
-pub(super) fn bounded(upgrade: WebSocketUpgrade, settings: &SocketSettings) -> WebSocketUpgrade {
-    // Frames of one size and messages of another would be two limits where the contract has one.
     let limit = settings.max_frame_bytes;
-    upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_frame_size(limit)
-        .max_message_size(limit)
-}
-
-fn not_a_websocket(rejection: &WebSocketUpgradeRejection) -> Response {
-    let what = format!("this path takes WebSocket handshakes only: {rejection}");
-    Problem::from(Error::validation(what)).into_response()
+    handshake
+        .offering(SUBPROTOCOL)
+        .accept(limit, |socket| serve::serve(socket, state, greeting))
 }

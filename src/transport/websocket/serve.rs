@@ -2,10 +2,12 @@
 //! what is said.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::ws::WebSocket;
+use tokio::time::timeout;
 
-use super::wire::WebSocketWire;
+use super::socket::Socket;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::possession::{KeyProof, Place, Possession};
@@ -13,7 +15,7 @@ use crate::domain::secret::Bearer;
 use crate::node::{Line, Output, Visitor};
 use crate::service::Origin;
 use crate::transport::credential::Credential;
-use crate::transport::driver::{Incoming, Wire as _, hold, turn_away};
+use crate::transport::driver::{Gone, Incoming, Wire as _, hold, turn_away};
 use crate::transport::sockets::SocketState;
 
 /// What the request for an upgrade said.
@@ -28,28 +30,40 @@ pub(super) struct Greeting {
 }
 
 /// The life of a socket.
-pub(super) async fn serve(socket: WebSocket, state: SocketState, greeting: Greeting) {
-    let mut wire = WebSocketWire::new(socket);
-    let mut origin = Origin {
-        address: greeting.address,
-        user_agent: None,
-        request_id: None,
+///
+/// In boxes, so that a connection doesn't keep the memory of its beginning and its end for the rest of its life.
+pub(super) fn serve(
+    socket: Socket,
+    state: Arc<SocketState>,
+    greeting: Greeting,
+) -> impl Future<Output = ()> + Send {
+    let address = greeting.address;
+    let shaking = Box::pin(shake(socket, Arc::clone(&state), greeting));
+    async move {
+        match shaking.await {
+            (wire, Ok(line)) => hold(wire, line, state, address).await,
+            (wire, Err(last_words)) => Box::pin(turn_away(wire, last_words, &state)).await,
+        }
+    }
+}
+
+async fn shake(
+    mut wire: Socket,
+    state: Arc<SocketState>,
+    greeting: Greeting,
+) -> (Socket, Result<Line, Vec<Output>>) {
+    let origin = Origin {
         binding_cookie: greeting.binding_cookie.clone(),
         possession: greeting.possession.clone(),
-        jkt: None,
+        ..Origin::of(greeting.address)
     };
-    // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
-    let shaken = Box::pin(shake_hands(&mut wire, &state, greeting, &origin)).await;
-    origin.possession = Possession::default();
-    match shaken {
-        Ok(line) => hold(wire, line, &state, &origin).await,
-        Err(last_words) => turn_away(wire, last_words, &state).await,
-    }
+    let shaken = shake_hands(&mut wire, &state, greeting, &origin).await;
+    (wire, shaken)
 }
 
 /// From the upgrade to a place in the hub, or to what is said before the door is closed.
 async fn shake_hands(
-    wire: &mut WebSocketWire,
+    wire: &mut Socket,
     state: &SocketState,
     greeting: Greeting,
     origin: &Origin,
@@ -62,7 +76,8 @@ async fn shake_hands(
         Credential::Token(token) => state.examine(&token, origin).await,
         Credential::Ticket(ticket) => state.desk.redeem_ticket(&ticket).await,
         Credential::Later => {
-            let (token, dpop) = first_message(wire, &mut visitor).await?;
+            let patience = state.settings.write_timeout;
+            let (token, dpop) = first_message(wire, &mut visitor, patience).await?;
             let mut origin = origin.clone();
             if let Some(proof) = dpop {
                 origin.possession.proof = Some(KeyProof::new(proof, greeting.place));
@@ -79,8 +94,9 @@ async fn shake_hands(
 
 /// The token of the first message, and the proof beside it.
 async fn first_message(
-    wire: &mut WebSocketWire,
+    wire: &mut Socket,
     visitor: &mut Visitor,
+    patience: Duration,
 ) -> Result<(String, Option<String>), Vec<Output>> {
     loop {
         let incoming = tokio::select! {
@@ -91,7 +107,13 @@ async fn first_message(
         match incoming {
             Incoming::Text(text) => return visitor.on_text(&text).map_err(close),
             Incoming::Binary | Incoming::Said(_) => return Err(close(Close::PROTOCOL_ERROR)),
-            Incoming::Control => visitor.on_control().map_err(close)?,
+            Incoming::Control => {
+                visitor.on_control().map_err(close)?;
+                let answered = timeout(patience, wire.flush()).await;
+                answered
+                    .map_or(Err(Gone), |it| it)
+                    .map_err(|Gone| Vec::new())?;
+            }
             Incoming::Gone => return Err(Vec::new()),
             Incoming::Broken(why) => return Err(close(why)),
         }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use crate::transport::underlay::Underlay;
+use super::underlay::Underlay;
 
 /// A connection whose peer has to read.
-pub(super) struct Patient<S> {
+pub struct Patient<S> {
     stream: S,
     patience: Duration,
     underlay: Underlay,
@@ -22,13 +22,18 @@ pub(super) struct Patient<S> {
 
 impl<S> Patient<S> {
     /// `underlay` hears of each flush.
-    pub(super) fn new(stream: S, patience: Duration, underlay: Underlay) -> Self {
+    pub fn new(stream: S, patience: Duration, underlay: Underlay) -> Self {
         Self {
             stream,
             patience,
             underlay,
             stuck: None,
         }
+    }
+
+    /// The connection, which is nobody's patience any more.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
     }
 
     /// What came of a write, unless it has got nowhere for too long.

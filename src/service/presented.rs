@@ -1,0 +1,143 @@
+//! Sessions that are in use: an access token of theirs came back. In a storm that is everybody's at once, so
+//! what is written down and read about it is shared by many sessions. It may not know where a token came back.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use sessionwire_guard::Claims;
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use super::{Core, Result};
+use crate::domain::error::Error;
+use crate::domain::id::SessionId;
+use crate::domain::session::Outlook;
+
+/// How many sessions are remembered as having presented their newest token.
+const REMEMBERED_MAX: usize = 100_000;
+/// How many share a transaction.
+const AT_ONCE: usize = 256;
+
+/// Who waits, and what is known already.
+#[derive(Default)]
+pub(super) struct Presented {
+    /// Sessions of which the token of this number has come back, so that it is written down once.
+    noted: Mutex<HashMap<SessionId, u32>>,
+    /// One for each caller.
+    waiting: Mutex<Vec<Waiting>>,
+    /// Whoever has it answers those who wait.
+    turn: tokio::sync::Mutex<()>,
+}
+
+struct Waiting {
+    session: SessionId,
+    /// The number of the token that came back.
+    presented: Option<u32>,
+    answer: oneshot::Sender<Option<Outlook>>,
+}
+
+impl Presented {
+    fn knows(&self, session: SessionId, presented: u32) -> bool {
+        let noted = self.noted.lock().get(&session).copied();
+        noted.is_some_and(|noted| noted >= presented)
+    }
+
+    fn note(&self, tokens: &[(SessionId, u32)]) {
+        let mut noted = self.noted.lock();
+        for (session, presented) in tokens {
+            if noted.len() >= REMEMBERED_MAX {
+                noted.clear();
+            }
+            noted.insert(*session, *presented);
+        }
+    }
+
+    fn take(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting.lock();
+        let count = waiting.len().min(AT_ONCE);
+        waiting.drain(..count).collect()
+    }
+}
+
+impl Core {
+    /// Writes down that an access token of this number came back, at most once: from then on the refresh
+    /// token before its own is spent.
+    pub async fn note_presented(&self, claims: &Claims) -> Result<()> {
+        if !self.presented.knows(claims.sid, claims.generation) {
+            self.look_ahead(claims.sid, Some(claims.generation)).await?;
+        }
+        Ok(())
+    }
+
+    /// How long the session can be used yet, if nobody uses it meanwhile; `None`: it has ended. `presented`:
+    /// the number of its token that came back, as for [`Self::note_presented`].
+    pub async fn look_ahead(
+        &self,
+        session: SessionId,
+        presented: Option<u32>,
+    ) -> Result<Option<Outlook>> {
+        let (answer, mut answered) = oneshot::channel();
+        self.presented.waiting.lock().push(Waiting {
+            session,
+            presented,
+            answer,
+        });
+        let _turn = tokio::select! {
+            biased;
+            outlook = &mut answered => return outlook.map_err(|_| Error::CannotDecide),
+            turn = self.presented.turn.lock() => turn,
+        };
+        loop {
+            match answered.try_recv() {
+                Ok(outlook) => return Ok(outlook),
+                // Whoever had the turn failed.
+                Err(TryRecvError::Closed) => return Err(Error::CannotDecide),
+                Err(TryRecvError::Empty) => self.answer_all(self.presented.take()).await?,
+            }
+        }
+    }
+
+    async fn answer_all(&self, waiting: Vec<Waiting>) -> Result<()> {
+        let tokens = waiting
+            .iter()
+            .filter_map(|it| it.presented.map(|presented| (it.session, presented)));
+        let new: Vec<_> = tokens
+            .filter(|(session, presented)| !self.presented.knows(*session, *presented))
+            .collect();
+        self.mark(&new).await?;
+        let sessions: Vec<_> = waiting.iter().map(|it| it.session).collect();
+        let mut tx = self.read().await?;
+        let found = tx.list_sessions_by_id(&sessions).await?;
+        drop(tx);
+        let now = self.clock.now();
+        let outlooks: HashMap<_, _> = found
+            .iter()
+            .filter_map(|(session, signed_in_at)| {
+                let signed_in_at = session.signed_in_at(*signed_in_at);
+                Some((session.id, session.outlook(signed_in_at, now)?))
+            })
+            .collect();
+        for waiting in waiting {
+            // Who has gone meanwhile need not know.
+            let _ = waiting.answer.send(outlooks.get(&waiting.session).copied());
+        }
+        Ok(())
+    }
+
+    async fn mark(&self, tokens: &[(SessionId, u32)]) -> Result<()> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        let marked = tx.mark_presented_if_free(tokens).await?;
+        self.commit(tx).await?;
+        // Those that somebody held, who may hold others in another order; and those that have a newer token.
+        for (session, presented) in tokens.iter().filter(|(it, _)| !marked.contains(it)) {
+            let mut tx = self.begin().await?;
+            tx.mark_presented(*session, *presented).await?;
+            self.commit(tx).await?;
+        }
+        self.presented.note(tokens);
+        Ok(())
+    }
+}
