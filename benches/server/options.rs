@@ -75,6 +75,48 @@ pub(crate) struct Options {
     /// Seconds that idle connections are watched for.
     #[arg(long, default_value_t = 10.0)]
     pub(crate) quiet: f64,
+    /// A server that runs already (`http://host:port`), instead of one of its own; needs `--key`, and limits that
+    /// let so many in.
+    #[arg(long, requires = "key")]
+    pub(crate) url: Option<String>,
+    /// An administrator's key of that server.
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// The process of that server, for its memory and processor time.
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
+    /// Another server to compare with.
+    #[command(flatten)]
+    pub(crate) versus: Versus,
+}
+
+/// Another server that tells things over WebSockets.
+#[derive(Args, Clone)]
+pub(crate) struct Versus {
+    /// Compare with this server (`ws://host:port/path`), in connecting, at rest, and in telling everybody.
+    #[arg(long, requires = "vs_trigger")]
+    pub(crate) vs: Option<String>,
+    /// What its clients say first, with `{token}` for a number that each has for itself; they are in once it answers.
+    #[arg(long)]
+    pub(crate) vs_first_message: Option<String>,
+    /// A header of its clients' handshakes, `Name: value`; may be given several times.
+    #[arg(long)]
+    pub(crate) vs_header: Vec<String>,
+    /// The call that makes it tell everybody something: `METHOD URL BODY`.
+    #[arg(long)]
+    pub(crate) vs_trigger: Option<String>,
+    /// A header of that call; may be given several times.
+    #[arg(long)]
+    pub(crate) vs_trigger_header: Vec<String>,
+    /// Shorter texts of it do not count.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) vs_least_bytes: usize,
+    /// Its process, for its memory and processor time.
+    #[arg(long)]
+    pub(crate) vs_pid: Option<u32>,
+    /// What it is called.
+    #[arg(long)]
+    pub(crate) vs_name: Option<String>,
 }
 
 /// A measure.
@@ -104,6 +146,10 @@ pub(crate) enum Measure {
     SignIn,
     /// Users sign in with passwords.
     SignInPassword,
+    /// The same on tables that have grown; takes some minutes and three gigabytes.
+    Growth,
+    /// Another server (`--vs`).
+    Versus,
 }
 
 impl Measure {
@@ -140,7 +186,9 @@ impl Options {
 
     /// Whether this is to be measured.
     pub(crate) fn wants(&self, measure: Measure) -> bool {
-        if self.only.is_empty() {
+        if measure == Measure::Versus {
+            self.versus.vs.is_some()
+        } else if self.only.is_empty() {
             Measure::USUAL.contains(&measure)
         } else {
             self.only.contains(&measure)

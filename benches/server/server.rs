@@ -141,6 +141,11 @@ impl Server {
         Ok(())
     }
 
+    /// Its process, where it is known.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
     /// Its memory, in bytes, where it is known.
     pub(crate) fn pss(&self) -> Outcome<Option<u64>> {
         self.pid.map(process::pss).transpose()

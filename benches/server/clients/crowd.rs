@@ -214,6 +214,7 @@ impl Crowd {
             return Ok(());
         }
         let (arriving, waiting) = (&mut self.arriving, &mut self.waiting);
+        let least = self.opening.as_ref().map_or(0, |(it, _)| it.least_bytes);
         let (mut came_in, mut gone) = (false, None);
         connection.read(buffer, words, &mut |event| match event {
             Event::In => {
@@ -226,6 +227,7 @@ impl Crowd {
             Event::Text(bytes) => {
                 if let Some(waiting) = waiting
                     && waiting.what == Expected::Texts
+                    && bytes >= least
                 {
                     waiting.times.push(clock::now());
                     waiting.bytes = bytes;

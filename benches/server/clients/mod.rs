@@ -33,6 +33,8 @@ pub(crate) struct Opening {
     pub(crate) welcomed: bool,
     /// How many may be on their way at once.
     pub(crate) at_once: usize,
+    /// Shorter texts do not count: what some servers send to see whether anybody is there.
+    pub(crate) least_bytes: usize,
 }
 
 /// What is waited for.
@@ -112,6 +114,8 @@ pub(crate) struct Heard {
 pub(crate) struct Swarm {
     crowds: Vec<Helper>,
     shares: Vec<usize>,
+    /// Texts that everyone waits for.
+    texts_each: usize,
 }
 
 impl Swarm {
@@ -121,6 +125,7 @@ impl Swarm {
         Ok(Self {
             crowds: crowds.collect::<Outcome<_>>()?,
             shares: vec![0; processes],
+            texts_each: 0,
         })
     }
 
@@ -190,13 +195,14 @@ impl Swarm {
 
     /// From now on everyone waits for so many texts.
     pub(crate) fn expect_texts_each(&mut self, texts: usize) -> Outcome<()> {
+        self.texts_each = texts;
         for (crowd, share) in self.busy() {
             expect(crowd, Expected::Texts, share * texts)?;
         }
         Ok(())
     }
 
-    /// What all of them heard.
+    /// What all of them heard; fails if it was less than they waited for.
     pub(crate) fn heard(&mut self) -> Outcome<Heard> {
         let mut all = Heard {
             times: Vec::new(),
@@ -206,6 +212,10 @@ impl Swarm {
             let heard = heard(crowd)?;
             all.times.extend(heard.times);
             all.bytes = heard.bytes;
+        }
+        let (came, expected) = (all.times.len(), self.connections() * self.texts_each);
+        if came < expected {
+            return Err(unexpected(format!("only {came} of {expected} texts came")));
         }
         Ok(all)
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod connect;
+mod growth;
 mod revoke;
 mod sign_in;
 mod start;
@@ -9,7 +10,9 @@ mod storm;
 mod sustained;
 mod tell_group;
 mod tell_one;
+mod versus;
 
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -34,7 +37,8 @@ const EVERYBODY: &str = "everybody";
 /// A benchmark under way.
 pub(crate) struct Bench {
     options: Options,
-    recipe: Recipe,
+    /// Nothing where somebody else started the server.
+    recipe: Option<Recipe>,
     folder: TempDir,
     server: Server,
     key: String,
@@ -49,9 +53,18 @@ impl Bench {
     /// Starts the server and makes the people.
     pub(crate) fn start(options: Options) -> Outcome<Self> {
         let folder = TempDir::with_prefix("sessionwire-bench-").during("making a folder")?;
-        let recipe = recipe(&options, &folder.path().join("data"))?;
-        let server = recipe.start()?;
-        let key = recipe.key()?;
+        let (recipe, server, key) = match (&options.url, &options.key) {
+            (Some(url), Some(key)) => {
+                let server = Server::running(&split(url)?.0, options.pid);
+                (None, server, key.clone())
+            }
+            _ => {
+                let recipe = recipe(&options, &folder.path().join("data"))?;
+                let server = recipe.start()?;
+                let key = recipe.key()?;
+                (Some(recipe), server, key)
+            }
+        };
         let mut load = Load::start()?;
         let mut maker = Maker {
             address: &server.address,
@@ -59,8 +72,15 @@ impl Bench {
             load: &mut load,
         };
         eprintln!("making {} people", options.connections);
-        let group = maker.group(EVERYBODY)?;
-        let people = maker.people("person", options.connections, &[EVERYBODY])?;
+        // A server that was there before may have had a benchmark before.
+        let (group, name) = if recipe.is_some() {
+            (EVERYBODY.to_owned(), "person".to_owned())
+        } else {
+            let now = clock::now();
+            (format!("{EVERYBODY}-{now}"), format!("person-{now}"))
+        };
+        let group_id = maker.group(&group)?;
+        let people = maker.people(&name, options.connections, &[&group])?;
         Ok(Self {
             swarm: Swarm::start(options.crowds)?,
             book: Book::default(),
@@ -69,7 +89,7 @@ impl Bench {
             folder,
             server,
             key,
-            group,
+            group: group_id,
             people,
             load,
         })
@@ -102,13 +122,27 @@ impl Bench {
         (markdown(&self.book), figures)
     }
 
-    /// A server that nobody was connected to since its start.
+    /// A server that nobody was connected to since its start; one of somebody else goes on.
     fn start_anew(&mut self) -> Outcome<()> {
         self.swarm = Swarm::start(self.options.crowds)?;
-        // The old one ends first: they share a database.
-        self.server = Server::running("", None);
-        self.server = self.recipe.start()?;
+        if self.recipe.is_some() {
+            self.stop()?;
+            self.server = self.recipe()?.start()?;
+        }
         Ok(())
+    }
+
+    /// Ends the server, so that nobody has its data open.
+    fn stop(&mut self) -> Outcome<()> {
+        self.recipe()?;
+        self.server = Server::running("", None);
+        Ok(())
+    }
+
+    /// How the server is started.
+    fn recipe(&self) -> Outcome<&Recipe> {
+        let recipe = self.recipe.as_ref();
+        recipe.ok_or_else(|| unexpected("the server was started by somebody else"))
     }
 
     /// Connects the first so many people.
@@ -152,7 +186,7 @@ impl Bench {
 type Run = fn(&mut Bench) -> Outcome<()>;
 
 /// In this order: what begins anew, first.
-const MEASURES: [(Measure, Run); 12] = [
+const MEASURES: [(Measure, Run); 14] = [
     (Measure::Start, start::run),
     (Measure::Check, check::run),
     (Measure::Refresh, sign_in::refresh),
@@ -165,6 +199,8 @@ const MEASURES: [(Measure, Run); 12] = [
     (Measure::Sustained, sustained::run),
     (Measure::Storm, storm::run),
     (Measure::Revoke, revoke::run),
+    (Measure::Versus, versus::run),
+    (Measure::Growth, growth::run),
 ];
 
 fn recipe(options: &Options, folder: &Path) -> Outcome<Recipe> {
@@ -196,6 +232,7 @@ fn opening(address: &str, tokens: Vec<String>, welcomed: bool) -> Opening {
         first_message: None,
         welcomed,
         at_once: AT_ONCE,
+        least_bytes: 0,
     }
 }
 
@@ -203,4 +240,19 @@ fn opening(address: &str, tokens: Vec<String>, welcomed: bool) -> Opening {
 fn notice(title: &str) -> Value {
     let body = "The reports are read-only from 10 to 11.";
     json!({ "level": "info", "title": title, "body": body })
+}
+
+/// `host:port` and path of an address.
+fn split(url: &str) -> Outcome<(String, String)> {
+    let (_, rest) = url
+        .split_once("://")
+        .ok_or_else(|| unexpected(format!("{url} is no address")))?;
+    let (host, path) = rest
+        .find('/')
+        .map_or((rest, "/"), |at| (&rest[..at], &rest[at..]));
+    let mut addresses = host.to_socket_addrs().during(url)?;
+    let address = addresses
+        .find(SocketAddr::is_ipv4)
+        .ok_or_else(|| unexpected(format!("{host} has no address")))?;
+    Ok((address.to_string(), path.to_owned()))
 }

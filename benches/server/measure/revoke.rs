@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Bench, notice, opening};
 use crate::clients::{Expected, Swarm};
+use crate::clock;
 use crate::failure::{Outcome, unexpected};
 use crate::figures::Times;
 use crate::floors::commit;
@@ -13,8 +14,10 @@ use crate::http::Client;
 use crate::people::{Maker, Person};
 use crate::report::{Cpu, What};
 
-/// Sessions that are ended in a run, with each of nothing and everything going on.
+/// Sessions that are ended in a run, with nothing else going on.
 const ENDS: usize = 200;
+/// And while everybody is being told things.
+const ENDS_BUSY: usize = 50;
 /// Which of a thousand, and what they are called.
 const PARTS: [(&str, usize); 2] = [("p50", 500), ("p99", 990)];
 
@@ -33,7 +36,8 @@ pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
             let tokens = people.iter().map(|it| it.token.clone()).collect();
             swarm.open(&opening(&bench.server.address, tokens, true))?;
             let teller = busy.then(|| Teller::start(bench));
-            let ended = end_all(&mut swarm, &mut bench.client(), &people)?;
+            let count = if busy { ENDS_BUSY } else { ENDS };
+            let ended = end_all(&mut swarm, &mut bench.client(), &people[..count])?;
             if let Some(teller) = teller {
                 teller.stop()?;
             }
@@ -54,7 +58,8 @@ fn those_who_go(bench: &mut Bench, users: &mut Option<Vec<String>>) -> Outcome<V
     if let Some(users) = users {
         return maker.sign_in(users);
     }
-    let people = maker.people("goes", ENDS, &[])?;
+    let name = format!("goes-{}", clock::now());
+    let people = maker.people(&name, ENDS, &[])?;
     *users = Some(people.iter().map(|it| it.user.clone()).collect());
     Ok(people)
 }

@@ -65,7 +65,10 @@ pub(super) fn refresh(bench: &mut Bench) -> Outcome<()> {
 
 pub(super) fn by_password(bench: &mut Bench) -> Outcome<()> {
     let (host, key) = (bench.server.address.clone(), bearer(&bench.key));
-    let names: Vec<String> = (0..HASHED).map(|it| format!("hashed-{it}")).collect();
+    let began = clock::now();
+    let names: Vec<String> = (0..HASHED)
+        .map(|it| format!("hashed-{it}-{began}"))
+        .collect();
     let made = names.iter().map(|name| {
         let body = json!({ "username": name, "password": PASSWORD }).to_string();
         request("POST", "/v1/users", &host, &key, Some(&body))
