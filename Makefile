@@ -124,6 +124,16 @@ fuzz: ## Fuzz the client frame and the token, a minute each; not part of `make t
 fmt: ## Format everything
 	cargo fmt --all
 
+# Some eight minutes on two cores, on which nothing else should run.
+BENCH := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+.PHONY: bench
+bench: ## Measure the server beside floors of the same run; report in target/bench
+	cargo build --locked --release --bin sessionwire --bin sessionwire-bench
+	mkdir -p "$(BENCH)/bench"
+	"$(BENCH)/release/sessionwire-bench" --runs 3 --seconds 2 --json "$(BENCH)/bench/report.json" --report "$(BENCH)/bench/report.md"
+	node benches/plots.mjs "$(BENCH)/bench/report.json" "$(BENCH)/bench"
+
 .PHONY: demo
 demo: ## Run the demonstration: a temporary database with people and groups
 	cargo run --locked --release -- demo
