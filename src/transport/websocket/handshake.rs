@@ -101,18 +101,10 @@ impl Handshake {
 
 /// The socket on the stream that the HTTP stack gave up; `None`: it was none of ours.
 fn socket(upgraded: Upgraded, limit: usize) -> Option<Socket> {
-    let upgraded = match upgraded.downcast::<TokioIo<Patient<TcpStream>>>() {
-        Ok(parts) => {
-            let stream = parts.io.into_inner().into_inner();
-            return Some(Socket::new(stream, &parts.read_buf, limit));
-        }
-        Err(upgraded) => upgraded,
+    let Ok(parts) = upgraded.downcast::<TokioIo<Patient<TcpStream>>>() else {
+        tracing::error!("a WebSocket came over a stream that can't be taken back");
+        return None;
     };
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => Some(Socket::new(parts.io.into_inner(), &parts.read_buf, limit)),
-        Err(_) => {
-            tracing::error!("a WebSocket came over a stream that can't be taken back");
-            None
-        }
-    }
+    let stream = parts.io.into_inner().into_inner();
+    Some(Socket::new(stream, &parts.read_buf, limit))
 }

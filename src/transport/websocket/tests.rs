@@ -4,12 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
 use futures::{SinkExt, StreamExt};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tower::ServiceExt as _;
 
 use super::fake_desk::FakeDesk;
 use super::routes;
@@ -23,8 +32,10 @@ use crate::node::tests::support::{session, user};
 use crate::node::tests::world::World;
 use crate::transport::desk::Desk;
 use crate::transport::origin::AllowedOrigins;
+use crate::transport::patience::Patient;
 use crate::transport::sockets::{SocketSettings, SocketState};
 use crate::transport::tokens::Tokens;
+use crate::transport::underlay::Underlay;
 
 const LIMIT: usize = 16_384;
 
@@ -61,8 +72,7 @@ impl Server {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = routes(state).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        tokio::spawn(serve_http(listener, routes(state)));
         Self {
             world,
             signer,
@@ -98,6 +108,20 @@ impl Server {
         let mut client = self.with_token(&self.token()).await;
         assert_eq!(client.hears().await, "welcome");
         client
+    }
+}
+
+/// As the program does: the stream beneath is taken back from no other stack.
+async fn serve_http(listener: TcpListener, router: Router) {
+    while let Ok((stream, peer)) = listener.accept().await {
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let stream = Patient::new(stream, Duration::from_secs(10), Underlay::new(()));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection.with_upgrades());
     }
 }
 
