@@ -1,5 +1,9 @@
 //! Frames of RFC 6455, as far as a client needs them that listens and answers pings: whole messages, no extensions.
 
+/// In place of a size: it follows in two bytes, or in eight.
+const SIZE_IN_2: u8 = 0x7e;
+const SIZE_IN_8: u8 = 0x7f;
+
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -78,14 +82,14 @@ pub(crate) fn of_server(payload: &[u8]) -> Vec<u8> {
 fn head(opcode: u8, size: usize, mask: u8) -> Vec<u8> {
     let mut head = vec![0x80 | opcode];
     if let Ok(short) = u8::try_from(size)
-        && short < 126
+        && short < SIZE_IN_2
     {
         head.push(mask | short);
     } else if let Ok(middle) = u16::try_from(size) {
-        head.push(mask | 126);
+        head.push(mask | SIZE_IN_2);
         head.extend_from_slice(&middle.to_be_bytes());
     } else {
-        head.push(mask | 127);
+        head.push(mask | SIZE_IN_8);
         let long = u64::try_from(size).unwrap_or(u64::MAX);
         head.extend_from_slice(&long.to_be_bytes());
     }

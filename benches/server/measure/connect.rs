@@ -39,7 +39,7 @@ fn one(bench: &mut Bench, count: usize) -> Outcome<()> {
     let cpu_in = bench.server.cpu()?;
     let clients = bench.swarm.cpu()? - clients;
     let pss = bench.server.pss()?;
-    let bare = floor(bench, Floor::bare(0)?, count)?;
+    let bare = floor(bench, &Floor::bare(0)?, count)?;
     if bench.options.wants(Measure::Connect) {
         let name = format!("{count} connections");
         let what = What::higher("connect", name, "handshakes/s").over("axum");
@@ -54,7 +54,7 @@ fn one(bench: &mut Bench, count: usize) -> Outcome<()> {
     if !bench.options.wants(Measure::Idle) {
         return Ok(());
     }
-    let looped = floor(bench, Floor::epoll()?, count)?;
+    let looped = floor(bench, &Floor::epoll()?, count)?;
     let memory_each = |pss: Option<u64>| pss.zip(memory).map(|(now, then)| real(now) - real(then));
     let bytes = |bench: &mut Bench, name: &str, pss: Option<u64>| {
         let Some(more) = memory_each(pss) else { return };
@@ -110,9 +110,9 @@ fn watch(bench: &mut Bench, count: usize, came_in: u64, cpu: Option<u64>) -> Out
     Ok(())
 }
 
-fn floor(bench: &Bench, floor: Floor, count: usize) -> Outcome<Connected> {
+fn floor(bench: &Bench, floor: &Floor, count: usize) -> Outcome<Connected> {
     let (memory, cpu) = (floor.pss()?, floor.cpu()?);
-    let (_swarm, opened) = bench.connected_to(&floor, count)?;
+    let (_swarm, opened) = bench.connected_to(floor, count)?;
     let each = |now: u64, then: u64| Some((real(now) - real(then)) / of_length(count));
     Ok(Connected {
         rate: of_length(count) / opened.seconds(),

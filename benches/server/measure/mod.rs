@@ -53,17 +53,14 @@ impl Bench {
     /// Starts the server and makes the people.
     pub(crate) fn start(options: Options) -> Outcome<Self> {
         let folder = TempDir::with_prefix("sessionwire-bench-").during("making a folder")?;
-        let (recipe, server, key) = match (&options.url, &options.key) {
-            (Some(url), Some(key)) => {
-                let server = Server::running(&split(url)?.0, options.pid);
-                (None, server, key.clone())
-            }
-            _ => {
-                let recipe = recipe(&options, &folder.path().join("data"))?;
-                let server = recipe.start()?;
-                let key = recipe.key()?;
-                (Some(recipe), server, key)
-            }
+        let (recipe, server, key) = if let (Some(url), Some(key)) = (&options.url, &options.key) {
+            let server = Server::running(&split(url)?.0, options.pid);
+            (None, server, key.clone())
+        } else {
+            let recipe = recipe(&options, &folder.path().join("data"))?;
+            let server = recipe.start()?;
+            let key = recipe.key()?;
+            (Some(recipe), server, key)
         };
         let mut load = Load::start()?;
         let mut maker = Maker {
@@ -204,12 +201,11 @@ const MEASURES: [(Measure, Run); 14] = [
 ];
 
 fn recipe(options: &Options, folder: &Path) -> Outcome<Recipe> {
-    let program = match &options.program {
-        Some(program) => program.clone(),
-        None => {
-            let own = std::env::current_exe().during("looking for this program")?;
-            own.with_file_name("sessionwire")
-        }
+    let program = if let Some(program) = &options.program {
+        program.clone()
+    } else {
+        let own = std::env::current_exe().during("looking for this program")?;
+        own.with_file_name("sessionwire")
     };
     if !program.exists() {
         return Err(unexpected(format!("there is no {}", program.display())));

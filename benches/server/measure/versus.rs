@@ -112,16 +112,11 @@ fn other(url: &str, versus: &Versus, count: usize) -> Outcome<Target> {
         return Err(unexpected("--vs-trigger is to be METHOD URL BODY"));
     };
     let (called, called_path) = super::split(url)?;
-    let headers = versus.vs_trigger_header.iter();
     Ok(Target {
         opening: Opening {
             address,
             path,
-            headers: versus
-                .vs_header
-                .iter()
-                .map(|it| format!("{it}\r\n"))
-                .collect(),
+            headers: lines(&versus.vs_header),
             tokens: (0..count).map(|it| it.to_string()).collect(),
             first_message: versus.vs_first_message.clone(),
             welcomed: versus.vs_first_message.is_some(),
@@ -133,10 +128,16 @@ fn other(url: &str, versus: &Versus, count: usize) -> Outcome<Target> {
             address: called,
             method: method.to_owned(),
             path: called_path,
-            headers: headers.map(|it| format!("{it}\r\n")).collect(),
+            headers: lines(&versus.vs_trigger_header),
             body: words.next().unwrap_or_default().to_owned(),
         },
     })
+}
+
+/// Headers as they go over the wire.
+fn lines(headers: &[String]) -> String {
+    let lines = headers.iter().flat_map(|it| [it.as_str(), "\r\n"]);
+    lines.collect()
 }
 
 fn seen(bench: &Bench, target: &Target) -> Outcome<Seen> {
