@@ -12,7 +12,7 @@ use super::device::DeviceLabel;
 use super::id::{ConnectionId, DeviceId, Seq, SessionId, TakeoverRequestId, UserId};
 use super::permission::Difference;
 use super::session::Limit;
-use super::standing::{Standing, Told};
+use super::standing::{Rights, Standing};
 
 /// What a client hears.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -222,9 +222,9 @@ pub struct RightsCause {
 
 /// What a client is owed: the difference between what it was told and what is so. Nothing where
 /// changes cancel out.
-pub fn owed(told: &Told, standing: &Standing, cause: RightsCause) -> Option<PermissionsChanged> {
-    let groups = Difference::between(&told.groups, &standing.groups);
-    let permissions = Difference::between(&told.permissions, &standing.permissions);
+pub fn owed(told: &Rights, standing: &Standing, cause: RightsCause) -> Option<PermissionsChanged> {
+    let groups = Difference::between(&told.groups, &standing.rights.groups);
+    let permissions = Difference::between(&told.permissions, &standing.rights.permissions);
     if groups.is_empty() && permissions.is_empty() {
         return None;
     }

@@ -1,8 +1,28 @@
 //! The present state of a connected user's rights. It may not know who loads it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::id::{Seq, UserId};
+
+/// What somebody may do, and by which groups: as it is, or as a client was last told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Rights {
+    /// Names of the groups.
+    pub groups: BTreeSet<String>,
+    /// The union over the groups.
+    pub permissions: BTreeSet<String>,
+}
+
+impl Rights {
+    /// What a token says.
+    pub fn by_token(groups: &[String], permissions: &[String]) -> Self {
+        Self {
+            groups: groups.iter().cloned().collect(),
+            permissions: permissions.iter().cloned().collect(),
+        }
+    }
+}
 
 /// What a user may do, as read at a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,38 +30,9 @@ pub struct Standing {
     /// The user.
     pub user_id: UserId,
     /// The name the user signs in with.
-    pub username: String,
+    pub username: Box<str>,
     /// The log position at which it was read, or earlier.
     pub as_of: Seq,
-    /// Names of the groups.
-    pub groups: BTreeSet<String>,
-    /// The union over the groups.
-    pub permissions: BTreeSet<String>,
-}
-
-/// What a client was last told about its rights.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Names of the groups.
-    pub groups: BTreeSet<String>,
-    /// The permissions.
-    pub permissions: BTreeSet<String>,
-}
-
-impl Told {
-    /// What a token tells its client.
-    pub fn by_token(groups: &[String], permissions: &[String]) -> Self {
-        Self {
-            groups: groups.iter().cloned().collect(),
-            permissions: permissions.iter().cloned().collect(),
-        }
-    }
-
-    /// What a standing tells.
-    pub fn by_standing(standing: &Standing) -> Self {
-        Self {
-            groups: standing.groups.clone(),
-            permissions: standing.permissions.clone(),
-        }
-    }
+    /// What the user may do; many users may do the same.
+    pub rights: Arc<Rights>,
 }

@@ -104,23 +104,21 @@ impl Delivery {
         }
     }
 
-    fn note(&self, outcome: Outcome) {
+    fn note(&self, outcome: Outcome, count: u64) {
         match outcome {
-            Outcome::NothingOwed => {}
+            Outcome::NothingOwed => return,
             Outcome::Told => {
-                self.told.fetch_add(1, Ordering::AcqRel);
+                self.told.fetch_add(count, Ordering::AcqRel);
             }
             Outcome::Closed => {
-                self.closed.fetch_add(1, Ordering::AcqRel);
+                self.closed.fetch_add(count, Ordering::AcqRel);
             }
             Outcome::ToldAndClosed => {
-                self.told.fetch_add(1, Ordering::AcqRel);
-                self.closed.fetch_add(1, Ordering::AcqRel);
+                self.told.fetch_add(count, Ordering::AcqRel);
+                self.closed.fetch_add(count, Ordering::AcqRel);
             }
         }
-        if outcome != Outcome::NothingOwed {
-            self.stopwatch.note(self.at);
-        }
+        self.stopwatch.note(self.at, count);
     }
 }
 
@@ -131,7 +129,17 @@ pub struct Ticket(Arc<Delivery>);
 impl Ticket {
     /// Says what came of it.
     pub fn resolve(self, outcome: Outcome) {
-        self.0.note(outcome);
+        self.0.note(outcome, 1);
+    }
+
+    /// Says what came of it for so many connections, while it stands for more.
+    pub(super) fn note(&self, outcome: Outcome, count: u64) {
+        self.0.note(outcome, count);
+    }
+
+    /// A further connection's share of the same.
+    pub(super) fn another(&self) -> Self {
+        self.0.ticket()
     }
 
     /// Whether it belongs to this delivery.

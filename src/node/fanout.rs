@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::announcement::Announcement;
 use super::delivery::{Deliveries, Delivery};
 use super::frame::Frame;
 use super::hub::Hub;
@@ -72,9 +73,10 @@ impl Fanout {
                     content: content.clone(),
                     at: entry.at,
                 });
+                let message = Announcement::new(frame, delivery);
                 match audience {
-                    Audience::User(user) => self.hub.tell(*user, None, &frame, delivery),
-                    Audience::Group { name, .. } => self.hub.tell_group(name, &frame, delivery),
+                    Audience::User(user) => self.hub.tell(*user, None, &message),
+                    Audience::Group { name, .. } => self.hub.tell_group(name, &message),
                 }
             }
             Effect::TakeoverRequested(request) => {
@@ -85,7 +87,8 @@ impl Fanout {
                     expires_at: request.expires_at,
                 });
                 let sessions = Some(request.sessions.as_slice());
-                self.hub.tell(request.user_id, sessions, &frame, delivery);
+                let message = Announcement::new(frame, delivery);
+                self.hub.tell(request.user_id, sessions, &message);
             }
             Effect::KeyRetired(_) => self.hub.look_at_keys(delivery),
             Effect::RightsOfUser(_)

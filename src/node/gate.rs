@@ -260,7 +260,7 @@ impl Gate {
     /// Where the rights of a user with this standing last moved.
     pub(super) fn rights_moved_at(&self, standing: &Standing) -> Option<Seq> {
         let index = self.index.read();
-        index.rights_moved_at(standing.user_id, &standing.groups)
+        index.rights_moved_at(standing.user_id, &standing.rights.groups)
     }
 
     /// Begins anew after this position.

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::announcement::{Announcement, Tally};
+use super::bell::Bell;
 use super::delivery::Delivery;
-use super::frame::Frame;
-use super::mailbox::{Mailbox, Rights};
+use super::mailbox::{Mailbox, RightsUpdate};
 use super::presence::Unreported;
+use super::shared_rights::SharedRights;
 use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
 use crate::domain::id::{ConnectionId, DeviceId, Seq, SessionId, UserId};
@@ -23,6 +25,9 @@ use crate::domain::standing::Standing;
 
 /// Few enough to lock one after the other, enough that connections rarely meet at a lock.
 const SHARDS: usize = 64;
+
+/// Up to so many connections are told something at once; more of them have their turns.
+const FEW: usize = 4;
 
 /// A connection in the hub.
 pub(super) struct Seat {
@@ -70,11 +75,11 @@ impl Entry {
     fn is_known_in(&self, group: &str) -> bool {
         self.standing
             .as_ref()
-            .is_some_and(|standing| standing.groups.contains(group))
+            .is_some_and(|standing| standing.rights.groups.contains(group))
     }
 
-    fn rights(&self) -> Option<Rights> {
-        self.standing.as_ref().map(|standing| Rights {
+    fn rights(&self) -> Option<RightsUpdate> {
+        self.standing.as_ref().map(|standing| RightsUpdate {
             standing: Arc::clone(standing),
             cause: self.cause,
             current: self.is_current(),
@@ -92,15 +97,19 @@ fn seats_of(shard: &Shard, user: UserId) -> &[Seat] {
 pub(super) struct Hub {
     shards: Box<[Mutex<Shard>]>,
     max_per_user: usize,
+    bell: Arc<Bell>,
+    shared_rights: SharedRights,
     unreported: Unreported,
 }
 
 impl Hub {
     /// Nobody is connected.
-    pub(super) fn new(max_per_user: usize) -> Self {
+    pub(super) fn new(max_per_user: usize, bell: Arc<Bell>) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             max_per_user,
+            bell,
+            shared_rights: SharedRights::default(),
             unreported: Unreported::default(),
         }
     }
@@ -135,7 +144,12 @@ impl Hub {
             .filter(|rights| rights.current && rights.standing.as_of >= needs);
         let must_read = rights.is_none();
         if let Some(rights) = rights {
-            seat.mailbox.put_rights(rights);
+            // Its connection is awake: it is coming in.
+            let _ = seat.mailbox.leave_rights(rights);
+        }
+        if entry.seats.is_empty() {
+            // Most people have one.
+            entry.seats.reserve_exact(1);
         }
         entry.seats.push(seat);
         self.unreported.mark(user);
@@ -175,27 +189,37 @@ impl Hub {
         &self,
         user: UserId,
         sessions: Option<&[SessionId]>,
-        frame: &Frame,
-        delivery: &Arc<Delivery>,
+        message: &Arc<Announcement>,
     ) {
-        for seat in seats_of(&self.shard(user), user) {
-            if sessions.is_none_or(|sessions| sessions.contains(&seat.session)) {
-                seat.mailbox
-                    .put_frame(frame.clone(), Some(delivery.ticket()));
-            }
+        let mailboxes: Vec<_> = seats_of(&self.shard(user), user)
+            .iter()
+            .filter(|seat| sessions.is_none_or(|sessions| sessions.contains(&seat.session)))
+            .map(|seat| Arc::clone(&seat.mailbox))
+            .collect();
+        if mailboxes.len() > FEW {
+            let left = |it: &Arc<Mailbox>| it.leave_message(Arc::clone(message));
+            self.bell.ring(mailboxes.into_iter().filter(left).collect());
+            return;
         }
+        let mut tally = Tally::default();
+        for mailbox in mailboxes {
+            mailbox.put_message(Arc::clone(message), &mut tally);
+        }
+        tally.count();
     }
 
     /// Gives a message to everybody who is in the group as far as is known.
-    pub(super) fn tell_group(&self, group: &str, frame: &Frame, delivery: &Arc<Delivery>) {
-        self.for_each(|_, entry| {
-            if entry.is_known_in(group) {
-                for seat in &entry.seats {
-                    seat.mailbox
-                        .put_frame(frame.clone(), Some(delivery.ticket()));
-                }
+    pub(super) fn tell_group(&self, group: &str, message: &Arc<Announcement>) {
+        for shard in &self.shards {
+            let mut waiting = Vec::new();
+            for entry in shard.lock().values().filter(|it| it.is_known_in(group)) {
+                let mailboxes = entry.seats.iter().map(|seat| &seat.mailbox);
+                let left = mailboxes.filter(|it| it.leave_message(Arc::clone(message)));
+                waiting.extend(left.cloned());
             }
-        });
+            // Before the next shard: the first are told while the last are looked for.
+            self.bell.ring(waiting);
+        }
     }
 
     /// A signing key is trusted no more: every connection looks whether its token was of that key.
@@ -246,7 +270,8 @@ impl Hub {
 
     /// Takes in a standing that was read, unless a newer one is known, and lets the connections know.
     /// Returns whether it has to be read again, because the rights moved meanwhile.
-    pub(super) fn install(&self, standing: Standing) -> bool {
+    pub(super) fn install(&self, mut standing: Standing) -> bool {
+        standing.rights = self.shared_rights.share(standing.rights);
         let mut shard = self.shard(standing.user_id);
         let Some(entry) = shard.get_mut(&standing.user_id) else {
             return false;
@@ -260,11 +285,15 @@ impl Hub {
             self.unreported.mark(standing.user_id);
         }
         entry.standing = Some(Arc::new(standing));
+        let mut waiting = Vec::new();
         if let Some(rights) = entry.rights() {
             for seat in &entry.seats {
-                seat.mailbox.put_rights(rights.clone());
+                if seat.mailbox.leave_rights(rights.clone()) {
+                    waiting.push(Arc::clone(&seat.mailbox));
+                }
             }
         }
+        self.bell.ring(waiting);
         !entry.is_current()
     }
 

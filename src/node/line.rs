@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use super::Inner;
 use super::connection::{Examine, Identified, Output, Timing, Unidentified};
+use super::delivery::Outcome;
 use super::gate::{Certainty, Gate};
+use super::hand::Hand;
 use super::hub::Registration;
 use super::limits::{Pass, Unidentified as Waiting};
 use super::mailbox::{Letter, Mailbox};
 use super::wheel::Armed;
 use crate::domain::client_message::{ClientMessage, Unreadable};
+use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::id::{ConnectionId, Seq, SessionId, UserId};
@@ -86,7 +89,8 @@ impl Visitor {
                 | Letter::LookAtKey(_)
                 | Letter::TooSlow
                 | Letter::Rights(_)
-                | Letter::Frame(..) => {}
+                | Letter::Message(_)
+                | Letter::UnderWay(_) => {}
             }
         }
     }
@@ -118,22 +122,39 @@ impl Line {
         self.state.identity().user
     }
 
+    /// What may write messages for the connection while it does nothing else. Only once the client was welcomed.
+    pub fn lend(&self, hand: Arc<dyn Hand>) {
+        self.mailbox.lend(hand);
+    }
+
     /// Whether the client was welcomed. Until then a transport leaves unread what the client says.
     pub fn is_live(&self) -> bool {
         self.state.is_live()
     }
 
-    /// What to do, when something is. May be dropped half-way without loss.
+    /// What to do, when something is: all that waits, up to an end. May be dropped half-way without loss.
     pub async fn next(&mut self) -> Vec<Output> {
-        let letter = self.mailbox.next().await;
         let mut outputs = Vec::new();
-        self.open(letter, &mut outputs);
-        outputs
+        let mut letter = self.mailbox.next().await;
+        let times = (self.node.clock.now(), self.node.clock.uptime());
+        loop {
+            self.open(letter, times, &mut outputs);
+            if outputs.iter().any(|it| matches!(it, Output::Close(_))) {
+                return outputs;
+            }
+            letter = match self.mailbox.take() {
+                Some(next) => next,
+                None => return outputs,
+            };
+        }
     }
 
-    fn open(&mut self, letter: Letter, outputs: &mut Vec<Output>) {
-        let now = self.node.clock.now();
-        let uptime = self.node.clock.uptime();
+    fn open(
+        &mut self,
+        letter: Letter,
+        (now, uptime): (Timestamp, Duration),
+        outputs: &mut Vec<Output>,
+    ) {
         match letter {
             Letter::End(ending) => self.state.on_end(*ending, outputs),
             Letter::LookAtKey(tickets) => {
@@ -143,7 +164,15 @@ impl Line {
             }
             Letter::TooSlow => outputs.push(Output::Close(Close::TOO_SLOW)),
             Letter::Drain(after_ms) => Identified::on_drain(after_ms, outputs),
-            Letter::Frame(frame, ticket) => self.state.on_frame(frame, ticket, outputs),
+            Letter::Message(message) => {
+                let (frame, ticket) = message.share();
+                self.state.on_frame(frame, ticket, outputs);
+            }
+            Letter::UnderWay(tickets) => outputs.extend(
+                tickets
+                    .into_iter()
+                    .map(|it| Output::Settle(it, Outcome::Told)),
+            ),
             Letter::Rights(rights) => {
                 let gate = &self.node.gate;
                 self.state

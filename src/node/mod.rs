@@ -4,10 +4,12 @@
 //! things is `service`, which it may not know, nor transports, which hold the connections' sockets.
 //!
 //! The way of an event: `follower` (the one reader) -> `gate` (tokens) -> `fanout` -> `hub`
-//! (who is concerned) -> `standing` (their present rights) -> `mailbox` -> `connection` (what
+//! (who is concerned) -> `standing` (their present rights) -> `mailbox` (and `bell`) -> `connection` (what
 //! the client is owed), which a transport drives through a [`Line`].
 
+mod announcement;
 mod arrival;
+mod bell;
 mod cluster;
 mod connection;
 mod delivery;
@@ -17,6 +19,7 @@ mod feed;
 mod follower;
 mod frame;
 mod gate;
+mod hand;
 mod hub;
 mod island;
 pub mod issuer;
@@ -30,6 +33,7 @@ mod pulse;
 mod receipt;
 mod recent;
 mod settings;
+mod shared_rights;
 pub mod sink;
 mod source;
 mod standing;
@@ -45,6 +49,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sessionwire_guard::{Claims, KeySet, Verdict};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -62,6 +67,7 @@ pub use delivery::{Outcome, Ticket};
 pub use feed::{FeedReader, IndexSnapshot};
 pub use frame::Frame;
 pub use gate::Certainty;
+pub use hand::{Hand, Written};
 pub use limits::Pass;
 pub use line::{Line, Visitor};
 pub use pulse::{Pulse, TellTimes};
@@ -70,6 +76,7 @@ pub use recent::{Covered, Happened};
 pub use settings::NodeSettings;
 pub use source::{Read, Source};
 
+use bell::Bell;
 use cluster::{Peers, Reporter};
 use connection::Timing;
 use delivery::Deliveries;
@@ -116,6 +123,7 @@ struct Inner {
     lease: Duration,
     gate: Arc<Gate>,
     hub: Arc<Hub>,
+    bell: Arc<Bell>,
     pace: Pace,
     limits: Arc<Limits>,
     wheel: Arc<Wheel>,
@@ -197,6 +205,10 @@ impl Node {
             tokio::spawn(island::watch(Arc::clone(&inner), settings.lost_lease_grace)),
             tokio::spawn(Arc::clone(&inner.wheel).run()),
         ];
+        // Each worker has its share of those who are told the same.
+        for _ in 0..Handle::current().metrics().num_workers() {
+            tasks.push(tokio::spawn(Arc::clone(&inner.bell).run()));
+        }
         if settings.presence {
             tasks.push(tokio::spawn(presence.run(settings.lease)));
         }
@@ -326,6 +338,7 @@ impl Node {
 impl Inner {
     fn new(parts: NodeParts, settings: &NodeSettings, applied: watch::Receiver<Seq>) -> Self {
         let clock = parts.clock;
+        let bell = Arc::new(Bell::default());
         let maxima = Maxima {
             total: settings.max_connections,
             per_address: settings.max_connections_per_address,
@@ -342,10 +355,14 @@ impl Inner {
             },
             lease: settings.lease,
             gate: Arc::new(Gate::new(Arc::clone(&clock), settings.lease)),
-            hub: Arc::new(Hub::new(settings.max_connections_per_user)),
+            hub: Arc::new(Hub::new(
+                settings.max_connections_per_user,
+                Arc::clone(&bell),
+            )),
             pace: Pace::new(settings.max_arrivals_per_s),
             limits: Arc::new(Limits::new(maxima)),
-            wheel: Arc::new(Wheel::new(Arc::clone(&clock))),
+            wheel: Arc::new(Wheel::new(Arc::clone(&clock), Arc::clone(&bell))),
+            bell,
             stopwatch: Arc::new(Stopwatch::new(Arc::clone(&clock))),
             readers: Arc::default(),
             clock,

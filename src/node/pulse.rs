@@ -77,14 +77,18 @@ impl Stopwatch {
         }
     }
 
-    /// Somebody was told now what happened at `at`.
-    pub(super) fn note(&self, at: Timestamp) {
+    /// So many were told now what happened at `at`.
+    pub(super) fn note(&self, at: Timestamp, count: u64) {
         let took = self.clock.now().since(at);
-        metrics::histogram!(metric::TELL_SECONDS).record(took.as_secs_f64());
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        metrics::histogram!(metric::TELL_SECONDS).record_many(took.as_secs_f64(), count);
         let millis = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
-        let place = self.next.fetch_add(1, Ordering::Relaxed) % KEPT;
         let measured = (self.seconds() << 32) | u64::from(millis);
-        self.measured[place].store(measured, Ordering::Relaxed);
+        let count = count.min(KEPT);
+        let first = self.next.fetch_add(count, Ordering::Relaxed);
+        for place in first..first.wrapping_add(count) {
+            self.measured[place % KEPT].store(measured, Ordering::Relaxed);
+        }
     }
 
     /// What was measured lately.
@@ -123,13 +127,13 @@ mod tests {
         assert_eq!(stopwatch.summary(), TellTimes::default());
         let start = clock.now();
         for _ in 0..99 {
-            stopwatch.note(start);
+            stopwatch.note(start, 1);
         }
         clock.advance(Duration::from_millis(250));
-        stopwatch.note(start);
+        stopwatch.note(start, 1);
         let told = stopwatch.summary();
         assert_eq!((told.count, told.p50_ms), (100, Some(0)));
-        stopwatch.note(start);
+        stopwatch.note(start, 1);
         assert_eq!(stopwatch.summary().p99_ms, Some(250));
         clock.advance(WINDOW + Duration::from_secs(1));
         assert_eq!(stopwatch.summary(), TellTimes::default());

@@ -11,6 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::bell::Bell;
 use super::mailbox::Mailbox;
 use crate::domain::clock::{Clock, Timestamp};
 
@@ -52,14 +53,16 @@ struct Looks {
 /// The timer.
 pub(super) struct Wheel {
     clock: Arc<dyn Clock>,
+    bell: Arc<Bell>,
     looks: Mutex<Looks>,
 }
 
 impl Wheel {
     /// Nobody waits.
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, bell: Arc<Bell>) -> Self {
         Self {
             clock,
+            bell,
             looks: Mutex::default(),
         }
     }
@@ -106,11 +109,10 @@ impl Wheel {
                 take_before(&mut looks.uptime, &uptime),
             )
         };
-        for bucket in early.into_values().chain(late.into_values()) {
-            for mailbox in bucket.iter().filter_map(Weak::upgrade) {
-                mailbox.put_tick();
-            }
-        }
+        let due = early.into_values().chain(late.into_values()).flatten();
+        let due = due.filter_map(|it| it.upgrade());
+        self.bell
+            .ring(due.filter(|mailbox| mailbox.leave_tick()).collect());
     }
 }
 

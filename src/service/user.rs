@@ -358,10 +358,10 @@ pub(super) async fn views(tx: &mut Tx, users: Vec<User>) -> Result<Vec<UserView>
                 .find(|standing| standing.user_id == user.id);
             UserView {
                 groups: standing
-                    .map(|s| s.groups.iter().cloned().collect())
+                    .map(|s| s.rights.groups.iter().cloned().collect())
                     .unwrap_or_default(),
                 permissions: standing
-                    .map(|s| s.permissions.iter().cloned().collect())
+                    .map(|s| s.rights.permissions.iter().cloned().collect())
                     .unwrap_or_default(),
                 user,
             }

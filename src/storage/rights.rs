@@ -1,6 +1,7 @@
 //! What users may do, read across `memberships`, `groups` and `group_permissions`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use super::Result;
 use super::tx::{Tx, on_either};
 use crate::domain::id::UserId;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Rights, Standing};
 
 /// A user, one of the groups, and one of the group's permissions.
 type RightRow = (Uuid, String, Option<String>, Option<String>);
@@ -19,22 +20,23 @@ impl Tx {
     pub async fn list_standings(&mut self, users: &[UserId]) -> Result<Vec<Standing>> {
         // In the model: `ReadHead`.
         let as_of = self.find_head().await?;
-        let mut standings: HashMap<Uuid, Standing> = HashMap::with_capacity(users.len());
+        let mut found: HashMap<Uuid, (String, Rights)> = HashMap::with_capacity(users.len());
         // In the model: `ReadRights`.
         for chunk in users.chunks(super::memberships::CHUNK) {
             for (user, username, group, permission) in self.list_rights(chunk).await? {
-                let standing = standings.entry(user).or_insert_with(|| Standing {
-                    user_id: UserId(user),
-                    username,
-                    as_of,
-                    groups: BTreeSet::new(),
-                    permissions: BTreeSet::new(),
-                });
-                standing.groups.extend(group);
-                standing.permissions.extend(permission);
+                let entry = found.entry(user);
+                let (_, rights) = entry.or_insert_with(|| (username, Rights::default()));
+                rights.groups.extend(group);
+                rights.permissions.extend(permission);
             }
         }
-        Ok(standings.into_values().collect())
+        let standing = |(user, (username, rights)): (Uuid, (String, Rights))| Standing {
+            user_id: UserId(user),
+            username: username.into(),
+            as_of,
+            rights: Arc::new(rights),
+        };
+        Ok(found.into_iter().map(standing).collect())
     }
 
     async fn list_rights(&mut self, users: &[UserId]) -> Result<Vec<RightRow>> {

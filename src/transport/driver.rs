@@ -14,7 +14,7 @@ use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::message::ServerMessage;
 use crate::domain::metric;
-use crate::node::{Frame, Intent, Line, Outcome, Output, Ticket};
+use crate::node::{Frame, Hand, Intent, Line, Outcome, Output, Ticket};
 use crate::service::Origin;
 
 /// How long a peer that was given up, or that was told why it is closed, gets to read and answer that.
@@ -79,14 +79,19 @@ pub(super) trait Wire: Send {
         false
     }
 
+    /// What may write messages beside it, while it is not written to; none where only it can.
+    fn hand(&self) -> Option<Arc<dyn Hand>> {
+        None
+    }
+
     /// Lets go after the end was written or read.
     fn linger(self) -> impl Future<Output = ()> + Send;
 }
 
-/// What is left to do when outputs have been written.
+/// What is left to do when outputs have been carried out.
 enum Next {
-    /// Go on, with these to be asked of the service.
-    On(Vec<Intent>),
+    /// Go on.
+    On,
     /// The end was written: let go.
     Closed,
     /// Nothing can be written any more.
@@ -102,20 +107,18 @@ pub(super) async fn hold(
     state: Arc<SocketState>,
     address: Option<IpAddr>,
 ) {
-    let patience = state.settings.write_timeout;
     while let Some(outputs) = next(&mut wire, &mut line).await {
-        let mut next = write(&mut wire, outputs, patience).await;
-        if let Next::On(intents) = &mut next
-            && !intents.is_empty()
-        {
-            let intents = std::mem::take(intents);
-            let outputs = Box::pin(ask_all(intents, &mut line, &state, address)).await;
-            next = write(&mut wire, outputs, patience).await;
-        }
-        match next {
-            Next::On(_) => {}
+        let was_live = line.is_live();
+        match carry_out(outputs, &mut wire, &mut line, &state, address).await {
+            Next::On => {}
             Next::Closed => break,
             Next::Gone => return,
+        }
+        if !was_live
+            && line.is_live()
+            && let Some(hand) = wire.hand()
+        {
+            line.lend(hand);
         }
     }
     Box::pin(let_go(wire, line)).await;
@@ -129,8 +132,9 @@ async fn let_go(wire: impl Wire, line: Line) {
 
 /// The whole life of a connection that is not let in: it is told why.
 pub(super) async fn turn_away(mut wire: impl Wire, last_words: Vec<Output>, state: &SocketState) {
-    let written = write(&mut wire, last_words, state.settings.write_timeout).await;
-    if !matches!(written, Next::Gone) {
+    let batch = Batch::of(last_words);
+    let written = batch.write(&mut wire, state.settings.write_timeout).await;
+    if written.is_ok() {
         wire.linger().await;
     }
 }
@@ -153,6 +157,43 @@ async fn next(wire: &mut impl Wire, line: &mut Line) -> Option<Vec<Output>> {
         Incoming::Control => Some(line.on_control()),
         Incoming::Gone => None,
         Incoming::Broken(why) => Some(vec![Output::Close(why)]),
+    }
+}
+
+/// Does what has to be done. Most often nothing has to be waited for.
+async fn carry_out(
+    outputs: Vec<Output>,
+    wire: &mut impl Wire,
+    line: &mut Line,
+    state: &SocketState,
+    address: Option<IpAddr>,
+) -> Next {
+    let mut batch = Batch::of(outputs);
+    match batch.write_at_once(wire) {
+        Err(Gone) => Next::Gone,
+        Ok(true) if batch.intents.is_empty() => batch.settle(),
+        Ok(_) => Box::pin(carry_on(batch, wire, line, state, address)).await,
+    }
+}
+
+/// Waits until all is written, and asks the service.
+async fn carry_on(
+    mut batch: Batch,
+    wire: &mut impl Wire,
+    line: &mut Line,
+    state: &SocketState,
+    address: Option<IpAddr>,
+) -> Next {
+    let patience = state.settings.write_timeout;
+    loop {
+        let intents = std::mem::take(&mut batch.intents);
+        let Ok(next) = batch.write(wire, patience).await else {
+            return Next::Gone;
+        };
+        if intents.is_empty() || matches!(next, Next::Closed) {
+            return next;
+        }
+        batch = Batch::of(ask_all(intents, line, state, address).await);
     }
 }
 
@@ -188,36 +229,44 @@ impl Batch {
         self.messages += 1;
         self.items.push(Item::Message(frame));
     }
-}
 
-/// Writes outputs, in order. Those who wait for a receipt hear of it once all has gone to the kernel; a
-/// client that takes nothing for as long as patience lasts is too slow.
-async fn write(wire: &mut impl Wire, outputs: Vec<Output>, patience: Duration) -> Next {
-    if outputs.is_empty() && !wire.owes() {
-        return Next::On(Vec::new());
-    }
-    let batch = Batch::of(outputs);
-    if !batch.items.is_empty() || wire.owes() {
-        match wire.send_at_once(batch.items) {
-            Ok(Sent::All) => {}
-            Ok(Sent::Left(items)) => {
-                if Box::pin(send(wire, items, patience)).await.is_err() {
-                    return Next::Gone;
-                }
+    /// Writes, in order, what the kernel takes at once; whether that was all. The rest stays.
+    fn write_at_once(&mut self, wire: &mut impl Wire) -> Result<bool, Gone> {
+        if self.items.is_empty() && !wire.owes() {
+            return Ok(true);
+        }
+        match wire.send_at_once(std::mem::take(&mut self.items))? {
+            Sent::All => Ok(true),
+            Sent::Left(items) => {
+                self.items = items;
+                Ok(false)
             }
-            Err(Gone) => return Next::Gone,
         }
     }
-    metrics::counter!(metric::MESSAGES_SENT).increment(batch.messages);
-    for (ticket, outcome) in batch.settled {
-        ticket.resolve(outcome);
-    }
-    match batch.close {
-        Some(close) => {
-            count_close(close);
-            Next::Closed
+
+    /// Writes all of it, in order; a client that takes nothing for as long as patience lasts is too slow.
+    async fn write(mut self, wire: &mut impl Wire, patience: Duration) -> Result<Next, Gone> {
+        if !self.write_at_once(wire)? {
+            send(wire, std::mem::take(&mut self.items), patience).await?;
         }
-        None => Next::On(batch.intents),
+        Ok(self.settle())
+    }
+
+    /// Those who wait for a receipt hear of it once all has gone to the kernel.
+    fn settle(self) -> Next {
+        if self.messages > 0 {
+            metrics::counter!(metric::MESSAGES_SENT).increment(self.messages);
+        }
+        for (ticket, outcome) in self.settled {
+            ticket.resolve(outcome);
+        }
+        match self.close {
+            Some(close) => {
+                count_close(close);
+                Next::Closed
+            }
+            None => Next::On,
+        }
     }
 }
 

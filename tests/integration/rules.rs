@@ -1,6 +1,7 @@
 //! The pure rules under property tests: who is admitted, what a client is owed, what the index says.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use sessionwire::domain::id::{DeviceId, Seq, SessionId, UserId};
 use sessionwire::domain::message::{RightsCause, owed};
 use sessionwire::domain::policy::{Admission, AtLimit, CountBy, Policy, admit, surplus};
 use sessionwire::domain::session::LiveSession;
-use sessionwire::domain::standing::{Standing, Told};
+use sessionwire::domain::standing::{Rights, Standing};
 use sessionwire_guard::{Change, Claims, Reason, RevocationIndex, Verdict};
 use uuid::Uuid;
 
@@ -111,9 +112,10 @@ proptest! {
     fn what_is_owed_leads_from_what_was_told_to_what_is_so(
         told_groups in names(), told_permissions in names(), groups in names(), permissions in names(),
     ) {
-        let told = Told { groups: told_groups, permissions: told_permissions };
+        let told = Rights { groups: told_groups, permissions: told_permissions };
+        let rights = Rights { groups, permissions };
         let standing = Standing {
-            user_id: UserId(id(1)), username: "anna".into(), as_of: Seq(9), groups, permissions,
+            user_id: UserId(id(1)), username: "anna".into(), as_of: Seq(9), rights: Arc::new(rights.clone()),
         };
         let cause = RightsCause {
             id: Seq(8),
@@ -122,14 +124,14 @@ proptest! {
             refresh_within_ms: 0,
         };
         match owed(&told, &standing, cause) {
-            None => prop_assert_eq!(told, Told::by_standing(&standing)),
+            None => prop_assert_eq!(told, rights),
             Some(message) => {
                 let mut now = told;
                 now.groups.extend(message.groups.added);
                 now.groups.retain(|name| !message.groups.removed.contains(name));
                 now.permissions.extend(message.permissions.gained);
                 now.permissions.retain(|name| !message.permissions.lost.contains(name));
-                prop_assert_eq!(&now, &Told::by_standing(&standing));
+                prop_assert_eq!(&now, &rights);
                 prop_assert!(owed(&now, &standing, cause).is_none());
             }
         }

@@ -14,10 +14,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
 use crate::domain::id::{ConnectionId, DeviceId, Seq, SessionId, UserId};
 use crate::domain::message::{RightsCause, ServerMessage, Welcome, owed, session_revoked};
-use crate::domain::standing::{Standing, Told};
+use crate::domain::standing::{Rights, Standing};
 use crate::node::delivery::{Outcome, Ticket};
 use crate::node::frame::Frame;
-use crate::node::mailbox::{Ending, FRAMES_MAX, Rights};
+use crate::node::mailbox::{Ending, MESSAGES_MAX, RightsUpdate};
 use crate::node::wheel::Due;
 
 /// How long before its expiry a token is said to expire.
@@ -49,7 +49,7 @@ struct Arrival {
     told: bool,
     until: Duration,
     /// Messages that came before the welcome.
-    held: Vec<(Frame, Option<Ticket>)>,
+    held: Vec<(Frame, Ticket)>,
 }
 
 enum Phase {
@@ -126,7 +126,7 @@ impl Identified {
     /// `moved_at`: where that was. Only the message itself will do: later ones may have overtaken it.
     pub(in crate::node) fn recall(
         &mut self,
-        rights: &Rights,
+        rights: &RightsUpdate,
         moved_at: impl FnOnce(&Standing) -> Option<Seq>,
     ) {
         if let Phase::Arriving(arrival) = &mut self.phase
@@ -141,7 +141,7 @@ impl Identified {
     /// ask for a receipt.
     pub(in crate::node) fn on_rights(
         &mut self,
-        rights: &Rights,
+        rights: &RightsUpdate,
         now: Timestamp,
         outputs: &mut Vec<Output>,
     ) -> Option<Outcome> {
@@ -153,16 +153,10 @@ impl Identified {
                 }
                 let before = std::mem::replace(told, Arc::clone(standing));
                 // Most wakes find what was there before; then nothing is copied to compare it.
-                if before.groups == standing.groups && before.permissions == standing.permissions {
+                if before.rights == standing.rights {
                     return Some(Outcome::NothingOwed);
                 }
-                Some(tell(
-                    &Told::by_standing(&before),
-                    rights,
-                    None,
-                    now,
-                    outputs,
-                ))
+                Some(tell(&before.rights, rights, None, now, outputs))
             }
             Phase::Arriving(arrival) => {
                 // Register, then check: a state that misses an applied event is read again first.
@@ -171,9 +165,9 @@ impl Identified {
                 }
                 let claims = &arrival.claims;
                 let told = if arrival.told {
-                    Told::by_standing(standing)
+                    Arc::clone(&standing.rights)
                 } else {
-                    Told::by_token(&claims.groups, &claims.permissions)
+                    Arc::new(Rights::by_token(&claims.groups, &claims.permissions))
                 };
                 let stale = arrival.past.stale;
                 let held = std::mem::take(&mut arrival.held);
@@ -197,8 +191,8 @@ impl Identified {
             session_id: self.identity.session,
             user_id: self.identity.user,
             device_id: self.identity.device,
-            groups: standing.groups.iter().cloned().collect(),
-            permissions: standing.permissions.iter().cloned().collect(),
+            groups: standing.rights.groups.iter().cloned().collect(),
+            permissions: standing.rights.permissions.iter().cloned().collect(),
             as_of: standing.as_of,
             token_expires_at: self.expires_at,
             heartbeat_seconds: self.timing.heartbeat.as_secs(),
@@ -209,12 +203,12 @@ impl Identified {
     pub(in crate::node) fn on_frame(
         &mut self,
         frame: Frame,
-        ticket: Option<Ticket>,
+        ticket: Ticket,
         outputs: &mut Vec<Output>,
     ) {
         match &mut self.phase {
             Phase::Live(_) => send_shared(frame, ticket, outputs),
-            Phase::Arriving(arrival) if arrival.held.len() < FRAMES_MAX => {
+            Phase::Arriving(arrival) if arrival.held.len() < MESSAGES_MAX => {
                 arrival.held.push((frame, ticket));
             }
             Phase::Arriving(_) => outputs.push(Output::Close(Close::TOO_SLOW)),
@@ -313,8 +307,8 @@ impl Identified {
 
 /// Tells the difference, if there is one.
 fn tell(
-    told: &Told,
-    rights: &Rights,
+    told: &Rights,
+    rights: &RightsUpdate,
     stale: Option<RightsCause>,
     now: Timestamp,
     outputs: &mut Vec<Output>,
@@ -336,9 +330,7 @@ fn tell(
     }
 }
 
-fn send_shared(frame: Frame, ticket: Option<Ticket>, outputs: &mut Vec<Output>) {
+fn send_shared(frame: Frame, ticket: Ticket, outputs: &mut Vec<Output>) {
     outputs.push(Output::SendShared(frame));
-    if let Some(ticket) = ticket {
-        outputs.push(Output::Settle(ticket, Outcome::Told));
-    }
+    outputs.push(Output::Settle(ticket, Outcome::Told));
 }

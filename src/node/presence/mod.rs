@@ -83,7 +83,7 @@ fn passes(filter: &PresenceFilter, user: UserId, entry: &Entry) -> bool {
     let Some(standing) = &entry.standing else {
         return false;
     };
-    let is_in = |name: &String| standing.groups.contains(name.as_str());
+    let is_in = |name: &String| standing.rights.groups.contains(name.as_str());
     filter.user.is_none_or(|wanted| user == wanted)
         && filter.group.as_ref().is_none_or(|(_, name)| is_in(name))
         && entry.seats.iter().any(|seat| is_on(filter, seat))
@@ -107,7 +107,7 @@ fn describe(
         .collect();
     (!seats.is_empty()).then(|| Present {
         user_id,
-        username: standing.username.clone(),
+        username: standing.username.clone().into(),
         connections: u32::try_from(seats.len()).unwrap_or(u32::MAX),
         devices: seats.iter().map(|seat| seat.device).collect(),
         nodes: BTreeSet::from([node.to_owned()]),

@@ -13,19 +13,19 @@ use crate::domain::message::ServerMessage;
 use crate::domain::receipt::ConnectionsReached;
 use crate::domain::session::SessionEnd;
 use crate::domain::standing::Standing;
+use crate::node::announcement::Announcement;
 use crate::node::delivery::{Deliveries, Delivery, Outcome};
 use crate::node::frame::Frame;
-use crate::node::mailbox::{FRAMES_MAX, Letter, Mailbox, Rights};
+use crate::node::mailbox::{Letter, MESSAGES_MAX, Mailbox, RightsUpdate};
 use crate::node::pulse::Stopwatch;
 
-fn rights(as_of: u64) -> Rights {
-    Rights {
+fn rights(as_of: u64) -> RightsUpdate {
+    RightsUpdate {
         standing: Arc::new(Standing {
             user_id: user(1),
             username: "maryo".into(),
             as_of: Seq(as_of),
-            groups: [].into(),
-            permissions: [].into(),
+            rights: Arc::default(),
         }),
         cause: None,
         current: true,
@@ -38,6 +38,10 @@ fn delivery(seq: u64, deliveries: &Deliveries) -> Arc<Delivery> {
     drop(opening);
     deliveries.remember(Arc::clone(&delivery));
     delivery
+}
+
+fn message(delivery: &Arc<Delivery>) -> Arc<Announcement> {
+    Announcement::new(Frame::of(&ServerMessage::Pong), delivery)
 }
 
 fn end(reason: Reason) -> SessionEnd {
@@ -59,11 +63,10 @@ fn reached(deliveries: &Deliveries, seq: u64) -> Option<ConnectionsReached> {
 fn the_most_urgent_comes_first_and_states_merge() {
     let mailbox = Mailbox::default();
     let delivery = delivery(1, &Deliveries::default());
-    mailbox.put_tick();
-    mailbox.put_tick();
-    mailbox.put_frame(Frame::of(&ServerMessage::Pong), None);
-    mailbox.put_rights(rights(1));
-    mailbox.put_rights(rights(2));
+    let awake = [mailbox.leave_tick(), mailbox.leave_tick()];
+    assert_eq!(awake, [false, false], "nobody sleeps");
+    assert!(!mailbox.leave_message(message(&delivery)));
+    assert!(!mailbox.leave_rights(rights(1)) && !mailbox.leave_rights(rights(2)));
     mailbox.put_drain(7);
     mailbox.put_end(end(Reason::Superseded), &delivery);
     mailbox.put_end(end(Reason::RevokeAll), &delivery);
@@ -76,7 +79,7 @@ fn the_most_urgent_comes_first_and_states_merge() {
         panic!("then the rights")
     };
     assert_eq!(rights.standing.as_of, Seq(2));
-    assert!(matches!(mailbox.take(), Some(Letter::Frame(_, None))));
+    assert!(matches!(mailbox.take(), Some(Letter::Message(_))));
     assert!(matches!(mailbox.take(), Some(Letter::Tick)));
     assert!(mailbox.take().is_none());
 }
@@ -84,12 +87,13 @@ fn the_most_urgent_comes_first_and_states_merge() {
 #[test]
 fn a_queue_that_is_too_short_makes_the_client_too_slow() {
     let mailbox = Mailbox::default();
+    let delivery = delivery(1, &Deliveries::default());
     for _ in 0..1000 {
-        mailbox.put_frame(Frame::of(&ServerMessage::Pong), None);
+        assert!(!mailbox.leave_message(message(&delivery)));
     }
     assert!(matches!(mailbox.take(), Some(Letter::TooSlow)));
     let frames = std::iter::from_fn(|| mailbox.take()).count();
-    assert_eq!(frames, FRAMES_MAX);
+    assert_eq!(frames, MESSAGES_MAX);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,11 +13,11 @@ use crate::domain::client_message::ClientMessage;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::id::{ConnectionId, DeviceId, Seq};
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Rights, Standing};
 use crate::node::connection::{
     Examine, Identified, Identity, Intent, Output, Past, Timing, Unidentified,
 };
-use crate::node::mailbox::Rights;
+use crate::node::mailbox::RightsUpdate;
 
 const TIMING: Timing = Timing {
     heartbeat: Duration::from_mins(1),
@@ -77,13 +77,15 @@ impl Machine {
 
     /// The user's groups at a position.
     fn has(&mut self, as_of: u64, groups: &[&str]) -> Option<Vec<String>> {
-        let rights = Rights {
+        let rights = RightsUpdate {
             standing: Arc::new(Standing {
                 user_id: user(1),
                 username: "maryo".into(),
                 as_of: Seq(as_of),
-                groups: groups.iter().map(|it| (*it).to_owned()).collect(),
-                permissions: [].into(),
+                rights: Arc::new(Rights {
+                    groups: groups.iter().map(|it| (*it).to_owned()).collect(),
+                    permissions: [].into(),
+                }),
             }),
             cause: None,
             current: true,

@@ -18,7 +18,7 @@ use crate::domain::error::Error;
 use crate::domain::event::{Event, LogEntry};
 use crate::domain::id::{GroupId, Seq, SessionId, UserId};
 use crate::domain::session::Session;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Rights, Standing};
 use crate::node::{Read, Source};
 
 /// The name of the one signing key.
@@ -242,10 +242,12 @@ impl State {
             .collect();
         (!self.gone.contains(&user_id)).then(|| Standing {
             user_id,
-            username: format!("user-{}", user_id.0.as_u128()),
+            username: format!("user-{}", user_id.0.as_u128()).into(),
             as_of: self.head(),
-            groups,
-            permissions,
+            rights: Arc::new(Rights {
+                groups,
+                permissions,
+            }),
         })
     }
 }

@@ -20,7 +20,7 @@ struct Timer {
 impl Timer {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
-        let wheel = Wheel::new(Arc::clone(&clock) as Arc<_>);
+        let wheel = Wheel::new(Arc::clone(&clock) as Arc<_>, Arc::default());
         Self { clock, wheel }
     }
 

@@ -5,6 +5,7 @@ mod codec;
 #[cfg(test)]
 mod fake_desk;
 mod handshake;
+mod outlet;
 mod serve;
 mod socket;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! the stream and no buffer. It may not know what messages mean, nor how long who reads nothing is waited for.
 
 use std::future::poll_fn;
-use std::io::ErrorKind;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
@@ -14,7 +14,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::codec::Codec;
+use super::outlet::Outlet;
 use crate::domain::close::Close;
+use crate::node::Hand;
 use crate::transport::driver::{Gone, LINGER};
 
 /// What came in.
@@ -33,11 +35,9 @@ pub(in crate::transport) enum Heard {
 
 /// The socket.
 pub(in crate::transport) struct Socket {
-    stream: TcpStream,
+    outlet: Arc<Outlet>,
     /// While there is something to read.
     codec: Option<Box<Codec>>,
-    /// Whole frames, of which the first may have been written in part.
-    out: Vec<u8>,
     /// The longest message that is read, in bytes.
     limit: usize,
     is_broken: bool,
@@ -50,9 +50,8 @@ impl Socket {
     pub(super) fn new(stream: TcpStream, read: &Bytes, limit: usize) -> Self {
         let codec = (!read.is_empty()).then(|| Box::new(Codec::new(read, limit)));
         Self {
-            stream,
+            outlet: Arc::new(Outlet::new(stream)),
             codec,
-            out: Vec::new(),
             limit,
             is_broken: false,
             is_closed: false,
@@ -63,7 +62,8 @@ impl Socket {
     pub(in crate::transport) async fn hear(&mut self) -> Heard {
         loop {
             if let Some(codec) = &mut self.codec {
-                match codec.read(&self.stream, &mut self.out) {
+                let stream = self.outlet.stream();
+                match self.outlet.put(|out| codec.read(stream, out)) {
                     Ok(Some(message)) => return heard(message),
                     Ok(None) if codec.is_at_boundary() => self.codec = None,
                     Ok(None) => {}
@@ -74,7 +74,8 @@ impl Socket {
                 }
             }
             // Not `readable`: that would leave the waker of the HTTP stack's task, and with it the task's memory.
-            if poll_fn(|cx| self.stream.poll_read_ready(cx)).await.is_err() {
+            let stream = self.outlet.stream();
+            if poll_fn(|cx| stream.poll_read_ready(cx)).await.is_err() {
                 return Heard::Gone;
             }
             if self.codec.is_none() {
@@ -102,39 +103,31 @@ impl Socket {
         })));
     }
 
-    fn put(&mut self, frame: Frame) {
+    fn put(&self, frame: Frame) {
         // A buffer takes everything.
-        let _ = frame.format(&mut self.out);
+        let _ = self.outlet.put(|out| frame.format(out));
     }
 
     /// Whether something is to go out.
     pub(in crate::transport) fn owes(&self) -> bool {
-        !self.out.is_empty()
+        self.outlet.owes()
+    }
+
+    /// What may write for it while it is not written to.
+    pub(in crate::transport) fn hand(&self) -> Arc<dyn Hand> {
+        Arc::clone(&self.outlet) as Arc<dyn Hand>
     }
 
     /// Writes what the kernel takes at once; whether that was all.
     pub(in crate::transport) fn try_flush(&mut self) -> Result<bool, Gone> {
-        let mut written = 0;
-        while let Some(rest) = self.out.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.stream.try_write(rest) {
-                Ok(0) => return Err(Gone),
-                Ok(count) => written += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.out.drain(..written);
-                    return Ok(false);
-                }
-                Err(_) => return Err(Gone),
-            }
-        }
-        // Back to no memory at all.
-        self.out = Vec::new();
-        Ok(true)
+        self.outlet.try_flush()
     }
 
     /// Returns when all has gone to the kernel. May be dropped half-way: what is left goes out with the next.
     pub(in crate::transport) async fn flush(&mut self) -> Result<(), Gone> {
         while !self.try_flush()? {
-            let writable = poll_fn(|cx| self.stream.poll_write_ready(cx)).await;
+            let stream = self.outlet.stream();
+            let writable = poll_fn(|cx| stream.poll_write_ready(cx)).await;
             writable.map_err(|_| Gone)?;
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! A WebSocket as what carries messages. It may not know what the messages mean.
 
+use std::sync::Arc;
+
 use super::socket::{Heard, Socket};
+use crate::node::Hand;
 use crate::transport::driver::{Gone, Incoming, Item, Sent, Wire};
 
 impl Wire for Socket {
@@ -39,6 +42,10 @@ impl Wire for Socket {
 
     fn owes(&self) -> bool {
         Socket::owes(self)
+    }
+
+    fn hand(&self) -> Option<Arc<dyn Hand>> {
+        Some(Socket::hand(self))
     }
 
     async fn linger(self) {
