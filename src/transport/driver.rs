@@ -107,8 +107,11 @@ pub(super) async fn hold(
     state: Arc<SocketState>,
     address: Option<IpAddr>,
 ) {
-    while let Some(outputs) = next(&mut wire, &mut line).await {
+    loop {
         let was_live = line.is_live();
+        let Some(outputs) = next(&mut wire, &mut line).await else {
+            break;
+        };
         match carry_out(outputs, &mut wire, &mut line, &state, address).await {
             Next::On => {}
             Next::Closed => break,
