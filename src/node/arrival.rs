@@ -88,7 +88,7 @@ pub(super) fn admit(node: &Arc<Inner>, address: Option<IpAddr>) -> Result<Visito
 
 /// Gives a visitor, whose claims were found genuine, a place in the hub, and checks them after that:
 /// whatever happens to the session from now on is caught by one of the two.
-pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refused> {
+pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Box<Line>, Refused> {
     let Visitor {
         pass,
         waiting,
@@ -136,14 +136,14 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Line, Refus
         node.unread.add([identity.user], Urgency::Now);
     }
     let uptime = node.clock.uptime();
-    let mut line = Line {
+    let mut line = Box::new(Line {
         state: Identified::new(identity, claims, Past { stale, heard }, uptime, timing),
         mailbox,
         armed: Armed::default(),
         registration,
         pass,
         node,
-    };
+    });
     line.arm();
     Ok(line)
 }

@@ -45,7 +45,7 @@ pub(super) struct Entry {
     pub(super) standing: Option<Arc<Standing>>,
     pub(super) since: Timestamp,
     moved_at: Seq,
-    cause: Option<RightsCause>,
+    cause: Option<Arc<RightsCause>>,
 }
 
 impl Entry {
@@ -81,7 +81,7 @@ impl Entry {
     fn rights(&self) -> Option<RightsUpdate> {
         self.standing.as_ref().map(|standing| RightsUpdate {
             standing: Arc::clone(standing),
-            cause: self.cause,
+            cause: self.cause.as_deref().copied(),
             current: self.is_current(),
         })
     }
@@ -262,7 +262,7 @@ impl Hub {
             return;
         };
         entry.moved_at = entry.moved_at.max(cause.id);
-        entry.cause = Some(cause);
+        entry.cause = Some(Arc::new(cause));
         for seat in &entry.seats {
             seat.mailbox.owe(cause.id, delivery);
         }

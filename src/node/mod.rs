@@ -313,7 +313,7 @@ impl Node {
 
     /// Opens the connection of a visitor whose claims were found genuine ([`Self::examine`], or a
     /// redeemed ticket). Whether they still hold is decided here.
-    pub async fn open(&self, visitor: Visitor, claims: Claims) -> Result<Line, Refused> {
+    pub async fn open(&self, visitor: Visitor, claims: Claims) -> Result<Box<Line>, Refused> {
         arrival::open(visitor, claims).await
     }
 

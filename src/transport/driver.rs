@@ -100,10 +100,11 @@ enum Next {
 
 /// From the hub to the end.
 ///
-/// What is rare is in boxes: what an idle connection holds is as large as what it waits for.
+/// What is rare is in boxes: what an idle connection holds is as large as what it waits for. The line is in one too,
+/// since a future keeps a place for whatever it hands on.
 pub(super) async fn hold(
     mut wire: impl Wire,
-    mut line: Line,
+    mut line: Box<Line>,
     state: Arc<SocketState>,
     address: Option<IpAddr>,
 ) {
@@ -127,7 +128,7 @@ pub(super) async fn hold(
     Box::pin(let_go(wire, line)).await;
 }
 
-async fn let_go(wire: impl Wire, line: Line) {
+async fn let_go(wire: impl Wire, line: Box<Line>) {
     // Out of the hub first: who is closing is not present any more.
     let _pass = line.leave();
     wire.linger().await;

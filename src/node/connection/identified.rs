@@ -64,9 +64,9 @@ pub(in crate::node) struct Identified {
     /// The key that vouched for the client's token, where one of ours did.
     pub(super) kid: Option<Arc<str>>,
     /// What the client showed when it came that its session's tokens are bound to.
-    pub(super) cnf: Option<Confirmation>,
+    pub(super) cnf: Option<Box<Confirmation>>,
     phase: Phase,
-    pub(super) timing: Timing,
+    heartbeat: Duration,
     pub(super) expires_at: Timestamp,
     pub(super) warned: bool,
     pub(super) ahead: Ahead,
@@ -88,7 +88,7 @@ impl Identified {
         Self {
             identity,
             kid: claims.kid.clone(),
-            cnf: claims.cnf.clone(),
+            cnf: claims.cnf.clone().map(Box::new),
             expires_at: Timestamp::from_seconds(claims.exp),
             phase: Phase::Arriving(Box::new(Arrival {
                 claims: Box::new(claims),
@@ -97,7 +97,7 @@ impl Identified {
                 until: uptime.saturating_add(timing.patience),
                 held: Vec::new(),
             })),
-            timing,
+            heartbeat: timing.heartbeat,
             warned: false,
             ahead: Ahead::default(),
             heard_at: uptime,
@@ -195,7 +195,7 @@ impl Identified {
             permissions: standing.rights.permissions.iter().cloned().collect(),
             as_of: standing.as_of,
             token_expires_at: self.expires_at,
-            heartbeat_seconds: self.timing.heartbeat.as_secs(),
+            heartbeat_seconds: self.heartbeat.as_secs(),
         }))
     }
 
@@ -283,7 +283,7 @@ impl Identified {
 
     /// When the next ping is due, and the answer to the last one overdue.
     fn ping_due(&self) -> Duration {
-        self.pinged_at.saturating_add(self.timing.heartbeat)
+        self.pinged_at.saturating_add(self.heartbeat)
     }
 
     /// When it has to look at the time again.

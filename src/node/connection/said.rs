@@ -114,7 +114,7 @@ impl Identified {
             return Err(Refused::Foreign);
         }
         // Shown when the socket opened, and not again: nobody else speaks on it.
-        if claims.cnf != self.cnf {
+        if claims.cnf.as_ref() != self.cnf.as_deref() {
             return Err(Refused::Bad(Error::TokenInvalid));
         }
         let expires_at = Timestamp::from_seconds(claims.exp);

@@ -2,6 +2,7 @@
 
 mod company;
 mod follower;
+mod hand;
 mod mailbox;
 mod rights;
 pub(crate) mod signer;

@@ -163,7 +163,7 @@ impl World {
 }
 
 /// A client that writes down what it hears, and tells receipts what a fast socket would.
-pub(crate) struct Client(pub(crate) Line);
+pub(crate) struct Client(pub(crate) Box<Line>);
 
 impl Client {
     /// What there is to hear next, in short.

@@ -88,7 +88,7 @@ async fn shake_hands(
     state: &SocketState,
     greeting: &Greeting,
     origin: &Origin,
-) -> Result<Line, Failed> {
+) -> Result<Box<Line>, Failed> {
     let auth = asks_in(wire, &mut visitor, state).await?;
     if !greeting.origin_allowed {
         return Err(Close::ORIGIN_NOT_ALLOWED.into());

@@ -107,7 +107,7 @@ async fn open(
     state: &SocketState,
     headers: &HeaderMap,
     origin: &Origin,
-) -> Result<Result<Line, Refused>, Problem> {
+) -> Result<Result<Box<Line>, Refused>, Problem> {
     let origins = &state.settings.allowed_origins;
     if !origins.admit(headers) {
         return Err(problem(Close::ORIGIN_NOT_ALLOWED));

@@ -51,7 +51,7 @@ async fn shake(
     mut wire: Socket,
     state: Arc<SocketState>,
     greeting: Greeting,
-) -> (Socket, Result<Line, Vec<Output>>) {
+) -> (Socket, Result<Box<Line>, Vec<Output>>) {
     let origin = Origin {
         binding_cookie: greeting.binding_cookie.clone(),
         possession: greeting.possession.clone(),
@@ -67,7 +67,7 @@ async fn shake_hands(
     state: &SocketState,
     greeting: Greeting,
     origin: &Origin,
-) -> Result<Line, Vec<Output>> {
+) -> Result<Box<Line>, Vec<Output>> {
     if !greeting.origin_allowed {
         return Err(close(Close::ORIGIN_NOT_ALLOWED));
     }
