@@ -12,6 +12,7 @@ pub mod claims;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod dpop;
+mod entries;
 #[cfg(feature = "axum")]
 pub mod extract;
 pub mod feed;
@@ -31,6 +32,7 @@ mod vectors;
 pub use claims::{Claims, Confirmation};
 #[cfg(feature = "client")]
 pub use client::{Behind, Guard, GuardSettings, Refusal, Route};
+pub use entries::FOR_EVER;
 #[cfg(feature = "axum")]
 pub use extract::Authenticated;
 pub use feed::{FeedFault, FeedMessage, FeedState, Heard, Taken};
@@ -40,4 +42,4 @@ pub use keys::{Algorithm, KeyError, KeySet, Rejection, VerificationKey};
 #[cfg(feature = "tower")]
 pub use layer::GuardLayer;
 pub use reason::Reason;
-pub use revocation::{Change, ChangeKind, FOR_EVER, Note, RevocationIndex, Verdict};
+pub use revocation::{Change, ChangeKind, Note, RevocationIndex, Verdict};
