@@ -6,7 +6,7 @@
 //! and on top of that `tower` (a layer) and `axum` (an extractor). The server uses none of them.
 //!
 //! Read in this order: [`claims`] (what a token says), [`keys`] (is it genuine, RFC 8725),
-//! [`revocation`] (does it still hold), [`feed`] (how a service learns of it).
+//! [`verified`] (what need not be asked twice), [`revocation`] (does it still hold), [`feed`] (how a service learns of it).
 
 pub mod claims;
 #[cfg(feature = "client")]
@@ -28,6 +28,7 @@ pub mod reason;
 pub mod revocation;
 #[cfg(test)]
 mod vectors;
+pub mod verified;
 
 pub use claims::{Claims, Confirmation};
 #[cfg(feature = "client")]
@@ -43,3 +44,4 @@ pub use keys::{Algorithm, KeyError, KeySet, Rejection, VerificationKey};
 pub use layer::GuardLayer;
 pub use reason::Reason;
 pub use revocation::{Change, ChangeKind, Note, RevocationIndex, Verdict};
+pub use verified::{Fingerprint, Verified, fingerprint};

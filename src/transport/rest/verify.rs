@@ -1,6 +1,8 @@
 //! Forward authentication: a proxy asks before it lets a request through. Answers from memory. It may not
 //! know what is behind the proxy.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -44,7 +46,7 @@ struct Wanted {
 }
 
 /// Whom the request is about.
-struct Asked(Claims, Certainty);
+struct Asked(Arc<Claims>, Certainty);
 
 impl FromRequestParts<RestState> for Asked {
     type Rejection = Problem;
