@@ -106,9 +106,10 @@ fn possession_asked_about(parts: &Parts, rest: &RestState) -> Possession {
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
     let (headers, trusted) = (&parts.headers, &rest.settings.trusted_proxies);
     let path = parts.uri.path();
-    let place = possession::place(&parts.method, path, headers, peer, trusted);
-    let place = possession::place_asked_about(place, headers, peer, trusted);
-    possession::brought(headers, place)
+    possession::brought(headers, || {
+        let place = possession::place(&parts.method, path, headers, peer, trusted);
+        possession::place_asked_about(place, headers, peer, trusted)
+    })
 }
 
 /// Whom a question about a request is about, and how sure that is: who the request itself says, or with a service's key who the
