@@ -1,5 +1,6 @@
 //! What a guard costs: `cargo bench --bench guard`. Each time is given beside a floor of the same run: the
-//! hash that any cache of tokens needs, and the signature check that none can do without.
+//! hash that any cache of tokens needs, and the signature check that none can do without. What an entry of the index takes is
+//! counted by `guard/benches/index.rs`, since counting would slow everything here.
 //!
 //! It prints a table and, as its last line, the same as JSON.
 #![expect(
@@ -10,7 +11,6 @@
 
 mod applied;
 mod issuer;
-mod memory;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -55,8 +55,6 @@ fn main() -> Outcome<()> {
             );
         }
     }
-    let bytes = memory::bytes_per_entry();
-    println!("{:<44}{bytes:>10} B", "an entry of the index");
     let a_second = feed_a_second()?;
     println!(
         "{:<44}{a_second:>10.0} /s",
@@ -71,7 +69,7 @@ fn main() -> Outcome<()> {
     }
     let told = json!({
         "floor_sha256_ns": floors.0, "floor_es256_ns": floors.1, "checks": checks,
-        "bytes_per_entry": bytes, "feed_changes_per_second": a_second,
+        "feed_changes_per_second": a_second,
         "commit_to_applied_us": { "p50": applied.p50, "p99": applied.p99, "count": applied.count },
     });
     println!("{told}");

@@ -163,11 +163,16 @@ impl KeySet {
         }
     }
 
+    /// Whether there is a key of this name.
+    pub fn has(&self, kid: &str) -> bool {
+        self.keys.contains_key(kid)
+    }
+
     /// Whether the token names a key of this set. A genuine token may not while its issuer's new key has
     /// not been fetched.
     pub fn has_key_of(&self, token: &str) -> bool {
         let kid = decode_header(token).ok().and_then(|header| header.kid);
-        kid.is_some_and(|kid| self.keys.contains_key(kid.as_str()))
+        kid.is_some_and(|kid| self.has(&kid))
     }
 
     /// Whether the token names a key at all.

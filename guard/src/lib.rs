@@ -6,12 +6,13 @@
 //! and on top of that `tower` (a layer) and `axum` (an extractor). The server uses none of them.
 //!
 //! Read in this order: [`claims`] (what a token says), [`keys`] (is it genuine, RFC 8725),
-//! [`revocation`] (does it still hold), [`feed`] (how a service learns of it).
+//! [`verified`] (what need not be asked twice), [`revocation`] (does it still hold), [`feed`] (how a service learns of it).
 
 pub mod claims;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod dpop;
+mod entries;
 #[cfg(feature = "axum")]
 pub mod extract;
 pub mod feed;
@@ -27,10 +28,12 @@ pub mod reason;
 pub mod revocation;
 #[cfg(test)]
 mod vectors;
+pub mod verified;
 
 pub use claims::{Claims, Confirmation};
 #[cfg(feature = "client")]
 pub use client::{Behind, Guard, GuardSettings, Refusal, Route};
+pub use entries::FOR_EVER;
 #[cfg(feature = "axum")]
 pub use extract::Authenticated;
 pub use feed::{FeedFault, FeedMessage, FeedState, Heard, Taken};
@@ -40,4 +43,5 @@ pub use keys::{Algorithm, KeyError, KeySet, Rejection, VerificationKey};
 #[cfg(feature = "tower")]
 pub use layer::GuardLayer;
 pub use reason::Reason;
-pub use revocation::{Change, ChangeKind, FOR_EVER, Note, RevocationIndex, Verdict};
+pub use revocation::{Change, ChangeKind, Note, RevocationIndex, Verdict};
+pub use verified::{Fingerprint, Verified, fingerprint};

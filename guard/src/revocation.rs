@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
+use crate::entries::{Entries, Entry};
 use crate::id::{Seq, SessionId, UserId};
 use crate::keys::Rejection;
 use crate::reason::Reason;
@@ -107,10 +108,6 @@ kinds! {
     SigningKeyRetired = "signing_key_retired";
 }
 
-/// As `keep_until`: no time bounds what somebody signs who has the key. Midnight after the last day of the
-/// year 9999.
-pub const FOR_EVER: i64 = 253_402_300_800_000;
-
 /// One entry of an index, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
@@ -134,27 +131,11 @@ pub enum Verdict {
     Stale(Seq),
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry<T> {
-    seq: Seq,
-    what: T,
-    /// Milliseconds since the Unix epoch; after it no token that the entry concerns can live.
-    keep_until: i64,
-}
-
 impl<T> Entry<T> {
-    fn new(seq: Seq, what: T, keep_until: i64) -> Self {
-        Self {
-            seq,
-            what,
-            keep_until,
-        }
-    }
-
     fn noted(&self, change: Change) -> Note {
         Note {
             seq: self.seq,
-            keep_until: self.keep_until,
+            keep_until: self.keep_until(),
             change,
         }
     }
@@ -164,10 +145,10 @@ impl<T> Entry<T> {
 #[derive(Debug, Default)]
 pub struct RevocationIndex {
     position: Seq,
-    ended_sessions: HashMap<SessionId, Entry<Reason>>,
-    ended_users: HashMap<UserId, Entry<Reason>>,
+    ended_sessions: Entries<Reason>,
+    ended_users: Entries<Reason>,
     ended_everybody: Option<Entry<Reason>>,
-    stale_users: HashMap<UserId, Entry<()>>,
+    stale_users: Entries<()>,
     stale_groups: HashMap<String, Entry<()>>,
     retired_keys: HashMap<String, Entry<()>>,
 }
@@ -233,13 +214,13 @@ impl RevocationIndex {
     pub fn notes(&self) -> Vec<Note> {
         let sessions = self.ended_sessions.iter().map(|(id, entry)| {
             entry.noted(Change::SessionEnded {
-                session_id: *id,
+                session_id: SessionId(id),
                 reason: entry.what,
             })
         });
         let users = self.ended_users.iter().map(|(id, entry)| {
             entry.noted(Change::UserEnded {
-                user_id: *id,
+                user_id: UserId(id),
                 reason: entry.what,
             })
         });
@@ -247,10 +228,11 @@ impl RevocationIndex {
             .ended_everybody
             .iter()
             .map(|entry| entry.noted(Change::EverybodyEnded { reason: entry.what }));
-        let stale_users = self
-            .stale_users
-            .iter()
-            .map(|(id, entry)| entry.noted(Change::UserRightsChanged { user_id: *id }));
+        let stale_users = self.stale_users.iter().map(|(id, entry)| {
+            entry.noted(Change::UserRightsChanged {
+                user_id: UserId(id),
+            })
+        });
         let stale_groups = self.stale_groups.iter().map(|(name, entry)| {
             entry.noted(Change::GroupRightsChanged {
                 group: name.clone(),
@@ -274,18 +256,18 @@ impl RevocationIndex {
             Change::SessionEnded { session_id, reason } => {
                 // A session ends once: the first reason stands.
                 let entry = Entry::new(seq, reason, keep_until);
-                self.ended_sessions.entry(session_id).or_insert(entry);
+                self.ended_sessions.put_first(session_id.0, entry);
             }
             Change::UserEnded { user_id, reason } => {
                 let entry = Entry::new(seq, reason, keep_until);
-                self.ended_users.insert(user_id, entry);
+                self.ended_users.put(user_id.0, entry);
             }
             Change::EverybodyEnded { reason } => {
                 self.ended_everybody = Some(Entry::new(seq, reason, keep_until));
             }
             Change::UserRightsChanged { user_id } => {
                 let entry = Entry::new(seq, (), keep_until);
-                self.stale_users.insert(user_id, entry);
+                self.stale_users.put(user_id.0, entry);
             }
             Change::GroupRightsChanged { group } => {
                 let entry = Entry::new(seq, (), keep_until);
@@ -325,9 +307,9 @@ impl RevocationIndex {
     }
 
     fn ended(&self, claims: &Claims) -> Option<Verdict> {
-        let session = self.ended_sessions.get(&claims.sid);
+        let session = self.ended_sessions.get(claims.sid.0);
         let not_before = [
-            self.ended_users.get(&claims.sub),
+            self.ended_users.get(claims.sub.0),
             self.ended_everybody.as_ref(),
         ]
         .into_iter()
@@ -352,7 +334,7 @@ impl RevocationIndex {
         user: UserId,
         groups: impl IntoIterator<Item = &'a String>,
     ) -> Option<Seq> {
-        let user = self.stale_users.get(&user);
+        let user = self.stale_users.get(user.0);
         let groups = groups
             .into_iter()
             .filter_map(|name| self.stale_groups.get(name));
@@ -362,15 +344,11 @@ impl RevocationIndex {
     /// Forgets entries that no living token can be concerned by. `now`: milliseconds since the Unix
     /// epoch.
     pub fn sweep(&mut self, now: i64) {
-        self.ended_sessions
-            .retain(|_, entry| entry.keep_until > now);
-        self.ended_users.retain(|_, entry| entry.keep_until > now);
-        self.ended_everybody = self
-            .ended_everybody
-            .take()
-            .filter(|entry| entry.keep_until > now);
-        self.stale_users.retain(|_, entry| entry.keep_until > now);
-        self.stale_groups.retain(|_, entry| entry.keep_until > now);
-        self.retired_keys.retain(|_, entry| entry.keep_until > now);
+        self.ended_sessions.sweep(now);
+        self.ended_users.sweep(now);
+        self.ended_everybody.take_if(|entry| !entry.matters_at(now));
+        self.stale_users.sweep(now);
+        self.stale_groups.retain(|_, entry| entry.matters_at(now));
+        self.retired_keys.retain(|_, entry| entry.matters_at(now));
     }
 }

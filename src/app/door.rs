@@ -2,14 +2,16 @@
 //! long a request's head may take, and how long an answer may lie unread. Sockets are counted by the node. It may not know what is served.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
+use futures::FutureExt as _;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,9 +24,9 @@ use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tower::ServiceExt as _;
 
 use crate::transport::patience::Patient;
+use crate::transport::rest::Framed;
 use crate::transport::underlay::Underlay;
 
 /// After a failure to accept: most often there are too many open files, and some are closed meanwhile.
@@ -48,7 +50,7 @@ pub(super) struct Bounds {
 /// Serves until `stop`, then finishes the requests under way.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    served: Framed,
     bounds: Bounds,
     stop: impl Future<Output = ()>,
 ) {
@@ -79,7 +81,7 @@ pub(super) async fn serve(
                 write_timeout,
                 closing: closing.clone(),
             };
-            tokio::spawn(visit.serve(router.clone()));
+            tokio::spawn(visit.serve(served.clone()));
         }
     }
     drop((listener, closing));
@@ -100,12 +102,12 @@ struct Visit {
 impl Visit {
     /// Serves a request after the other, or until the connection has become a socket, which the node
     /// counts.
-    async fn serve(mut self, router: Router) {
+    async fn serve(mut self, served: Framed) {
         if !self.begins().await {
             return;
         }
         let underlay = Underlay::new(self.place);
-        let service = service_for(router, self.peer, underlay.clone());
+        let service = service_for(served, self.peer, underlay.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
@@ -157,19 +159,17 @@ fn tune(stream: &TcpStream, patience: Duration) {
 }
 
 fn service_for(
-    router: Router,
+    served: Framed,
     peer: SocketAddr,
     underlay: Underlay,
-) -> impl hyper::service::Service<
-    Request<Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
-    Future: Send,
-> {
+) -> impl hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+{
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(underlay.clone());
-        router.clone().oneshot(request.map(Body::new))
+        let (served, request) = (served.clone(), request.map(Body::new));
+        // Boxed, since a connection keeps room for what it is about, also while it waits for its next request.
+        async move { Ok(served.answer(request).await) }.boxed()
     })
 }
 

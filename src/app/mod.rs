@@ -40,7 +40,7 @@ use crate::service::{Core, CoreParts, Listeners, RosterEntry, Vault, VaultError}
 use crate::storage::{self, Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::transport::origin::AllowedOrigins;
-use crate::transport::rest::{self, Places, RestSettings, RestState};
+use crate::transport::rest::{self, Places, RestParts, RestSettings};
 use crate::transport::sockets::{SocketSettings, SocketState};
 use crate::transport::tokens::Tokens;
 use crate::transport::web::{self, Pages};
@@ -116,7 +116,7 @@ pub struct App {
     store: Store,
     sinks: Vec<SinkSpec>,
     issuers: Vec<IssuerSpec>,
-    rest: RestState,
+    rest: RestParts,
     sockets: SocketState,
     world: World,
     pages: Pages,
@@ -175,7 +175,7 @@ impl App {
         })
         .await?;
         let tokens = issuers::tokens(&core, &node, &world, Issuers::default());
-        let rest = rest_state(config, &core, &tokens, &node, &world);
+        let rest = rest_parts(config, &core, &tokens, &node, &world);
         let sockets = socket_state(config, &core, tokens, &node);
         let tasks = background(config, &core, &node, &store, &world);
         Ok(Self {
@@ -232,7 +232,7 @@ impl App {
             .merge(sse::routes(self.sockets.clone()))
             .merge(socketio::routes(self.sockets, self.world.entropy))
             .merge(web::routes(self.pages));
-        let router = rest::router(self.rest, others);
+        let router = rest::router(self.rest.into(), others);
         let stopped = async move { drop(stopped.await) };
         let mut server = tokio::spawn(door::serve(listener, router, self.bounds, stopped));
         let mut stops = pin!(stops);
@@ -302,14 +302,14 @@ fn socket_state(config: &Config, core: &Core, tokens: Tokens, node: &Node) -> So
     }
 }
 
-fn rest_state(
+fn rest_parts(
     config: &Config,
     core: &Core,
     tokens: &Tokens,
     node: &Node,
     world: &World,
-) -> RestState {
-    RestState {
+) -> RestParts {
+    RestParts {
         core: core.clone(),
         node: node.clone(),
         sinks: Sinks::default(),

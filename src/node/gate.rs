@@ -12,6 +12,7 @@ use sessionwire_guard::{
 use tokio::sync::{Notify, watch};
 
 use super::recent::{Covered, Recent};
+use super::seen::{Memory, Seen};
 use super::withdrawn::Withdrawn;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::effect::Effect;
@@ -39,6 +40,7 @@ pub enum Certainty {
 pub(super) struct Gate {
     clock: Arc<dyn Clock>,
     keys: RwLock<Option<KeySet>>,
+    memory: Memory,
     index: RwLock<RevocationIndex>,
     recent: RwLock<Recent>,
     withdrawn: RwLock<Withdrawn>,
@@ -65,6 +67,7 @@ impl Gate {
         Self {
             clock,
             keys: RwLock::new(None),
+            memory: Memory::new(),
             index: RwLock::default(),
             recent: RwLock::default(),
             withdrawn: RwLock::default(),
@@ -145,6 +148,27 @@ impl Gate {
             // The sender is this gate's own, so there always is one.
             let _ = renewals.changed().await;
         }
+    }
+
+    /// A token, and what is remembered of it.
+    pub(super) fn look_up<'a>(&self, token: &'a str) -> Seen<'a> {
+        self.memory.look_up(token, self.keys.read().as_ref())
+    }
+
+    /// As [`Self::examine`], by its signature only where it is not remembered.
+    pub(super) fn examine_seen(
+        &self,
+        seen: &Seen<'_>,
+        certainty: Certainty,
+    ) -> Result<(Arc<Claims>, Verdict), Error> {
+        if let Some(claims) = seen.known() {
+            let verdict = self.verdict(claims, certainty)?;
+            return Ok((Arc::clone(claims), verdict));
+        }
+        let (claims, verdict) = self.examine(seen.text(), certainty)?;
+        let claims = Arc::new(claims);
+        self.memory.remember(seen, &claims);
+        Ok((claims, verdict))
     }
 
     /// Genuine and unexpired; ended or stale is told apart.

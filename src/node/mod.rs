@@ -32,6 +32,7 @@ mod presence;
 mod pulse;
 mod receipt;
 mod recent;
+mod seen;
 mod settings;
 mod shared_rights;
 pub mod sink;
@@ -73,6 +74,7 @@ pub use line::{Line, Visitor};
 pub use pulse::{Pulse, TellTimes};
 pub use receipt::Settled;
 pub use recent::{Covered, Happened};
+pub use seen::Seen;
 pub use settings::NodeSettings;
 pub use source::{Read, Source};
 
@@ -228,9 +230,18 @@ impl Node {
         self.inner.gate.check_allowing_stale(token)
     }
 
+    /// A token, and what is remembered of it.
+    pub fn look_up<'a>(&self, token: &'a str) -> Seen<'a> {
+        self.inner.gate.look_up(token)
+    }
+
     /// Genuine and unexpired; ended or stale is told apart.
-    pub fn examine(&self, token: &str, certainty: Certainty) -> Result<(Claims, Verdict), Error> {
-        self.inner.gate.examine(token, certainty)
+    pub fn examine(
+        &self,
+        seen: &Seen<'_>,
+        certainty: Certainty,
+    ) -> Result<(Arc<Claims>, Verdict), Error> {
+        self.inner.gate.examine_seen(seen, certainty)
     }
 
     /// Whether a token says that it is a service's, good or not.

@@ -87,7 +87,7 @@ fn from_proxy(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
 
 /// What a request brings. A proof counts beside a token that is said to be bound, and where the token comes
 /// otherwise than in the header; never beside one that is said to be anybody's. Two are none.
-pub(super) fn brought(headers: &HeaderMap, place: Place) -> Possession {
+pub(super) fn brought(headers: &HeaderMap, place: impl FnOnce() -> Place) -> Possession {
     let scheme = headers.get(AUTHORIZATION).map(|value| {
         value
             .to_str()
@@ -105,7 +105,7 @@ pub(super) fn brought(headers: &HeaderMap, place: Place) -> Possession {
         (Some(value), None) => Some(value.to_str().unwrap_or_default().to_owned()),
     };
     Possession {
-        proof: text.map(|text| KeyProof::new(text, place)),
+        proof: text.map(|text| KeyProof::new(text, place())),
         is_declared,
     }
 }
@@ -324,7 +324,7 @@ mod tests {
             for (name, value) in pairs {
                 headers.append(*name, value.parse().unwrap());
             }
-            let here = place(&Method::GET, "/", &headers, None, &[]);
+            let here = || place(&Method::GET, "/", &headers, None, &[]);
             let possession = brought(&headers, here);
             (
                 possession.proof.map(|proof| proof.text),

@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::origin::AllowedOrigins;
 use super::tokens::Tokens;
 use crate::domain::error::Error;
-use crate::node::Node;
+use crate::node::{Certainty, Node, Seen};
 use crate::service::Origin;
 
 /// What the handlers of sockets need.
@@ -44,7 +44,8 @@ impl SocketState {
     /// The claims of a genuine token. Whether it still holds is decided once the connection is in the
     /// hub.
     pub(super) async fn examine(&self, token: &str, origin: &Origin) -> Result<Claims, Error> {
-        let examined = self.tokens.examine(token, origin).await;
-        examined.map(|(claims, _)| claims)
+        let token = Seen::once(token);
+        let examined = self.tokens.examine(&token, origin, Certainty::Leased).await;
+        examined.map(|(claims, _)| Arc::unwrap_or_clone(claims))
     }
 }

@@ -6,17 +6,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use parking_lot::Mutex;
 use sessionwire_guard::dpop::Proof;
-use sessionwire_guard::{Claims, Confirmation, Verdict};
+use sessionwire_guard::{Claims, Confirmation, Fingerprint, Verdict};
 
 use super::desk::Desk;
 use super::possession::Proofs;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::node::issuer::Issuers;
-use crate::node::{Certainty, Node};
+use crate::node::{Certainty, Node, Seen};
 use crate::service::{Origin, SignedIn, confirm};
 
 /// How long the claims of a foreign token are good for without asking the writers again. The index keeps
@@ -37,13 +36,12 @@ pub struct Tokens {
     issuers: Issuers,
     desk: Arc<dyn Desk>,
     clock: Arc<dyn Clock>,
-    remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
+    remembered: Arc<Mutex<HashMap<Fingerprint, Remembered>>>,
     proofs: Proofs,
-    certainty: Certainty,
 }
 
 struct Remembered {
-    claims: Claims,
+    claims: Arc<Claims>,
     /// By uptime.
     until: Duration,
 }
@@ -56,31 +54,28 @@ impl Tokens {
             issuers,
             desk,
             proofs: Proofs::new(Arc::clone(&clock)),
-            certainty: Certainty::Leased,
             clock,
             remembered: Arc::default(),
         }
     }
 
-    /// The same, but as sure as this.
-    pub(super) fn with(&self, certainty: Certainty) -> Self {
-        Self {
-            certainty,
-            ..self.clone()
-        }
+    /// A token that a request brings, as the next one may, and what is remembered of it.
+    pub(super) fn look_up<'a>(&self, token: &'a str) -> Seen<'a> {
+        self.node.look_up(token)
     }
 
     /// Genuine, unexpired, and beside what it is bound to; ended or stale is told apart. `origin`: where the
     /// token comes from, and for the session that it may begin.
     pub(super) async fn examine(
         &self,
-        token: &str,
+        token: &Seen<'_>,
         origin: &Origin,
-    ) -> Result<(Claims, Verdict), Error> {
-        let (claims, verdict) = self.examine_alone(token, origin).await?;
+        certainty: Certainty,
+    ) -> Result<(Arc<Claims>, Verdict), Error> {
+        let (claims, verdict) = self.examine_alone(token, origin, certainty).await?;
         let possession = &origin.possession;
         match &claims.cnf {
-            Some(Confirmation::Key(jkt)) => self.proofs.check(possession, token, jkt)?,
+            Some(Confirmation::Key(jkt)) => self.proofs.check(possession, token.text(), jkt)?,
             Some(Confirmation::Cookie(_)) | None if possession.is_declared => {
                 return Err(Error::TokenInvalid);
             }
@@ -92,40 +87,54 @@ impl Tokens {
     /// The same, whatever it is bound to: who asks is not who was given the token.
     pub(super) async fn examine_alone(
         &self,
-        token: &str,
+        token: &Seen<'_>,
         origin: &Origin,
-    ) -> Result<(Claims, Verdict), Error> {
-        if !self.issuers.attaches(token) {
-            let (claims, verdict) = self.node.examine(token, self.certainty)?;
-            if claims.as_of <= self.node.head() {
-                return Ok((claims, verdict));
-            }
-            // Who comes from another node may have seen more than this one. Beyond the log nobody has.
-            if !self.node.catches_up(claims.as_of).await {
-                return Err(Error::CannotDecide);
-            }
-            let verdict = self.node.verdict(&claims, self.certainty)?;
+        certainty: Certainty,
+    ) -> Result<(Arc<Claims>, Verdict), Error> {
+        if !token.is_known() && self.issuers.attaches(token.text()) {
+            return self.examine_foreign(token, origin, certainty).await;
+        }
+        let (claims, verdict) = self.node.examine(token, certainty)?;
+        if claims.as_of <= self.node.head() {
             return Ok((claims, verdict));
         }
-        let name = name_of(token);
+        // Who comes from another node may have seen more than this one. Beyond the log nobody has.
+        if !self.node.catches_up(claims.as_of).await {
+            return Err(Error::CannotDecide);
+        }
+        let verdict = self.node.verdict(&claims, certainty)?;
+        Ok((claims, verdict))
+    }
+
+    async fn examine_foreign(
+        &self,
+        token: &Seen<'_>,
+        origin: &Origin,
+        certainty: Certainty,
+    ) -> Result<(Arc<Claims>, Verdict), Error> {
+        let name = token.name();
         if let Some(claims) = self.recall(&name) {
-            match self.node.verdict(&claims, self.certainty) {
+            match self.node.verdict(&claims, certainty) {
                 // Rights are ours, so they are read again; whoever brings the token can't refresh it here. And
                 // whether it was the session that ran out or the token is for the writers to say.
                 Ok(Verdict::Stale(_)) | Err(Error::TokenExpired) => {}
                 verdict => return Ok((claims, verdict?)),
             }
         }
-        let proof = self.issuers.verify(token, self.clock.as_ref()).await?;
+        let proof = self
+            .issuers
+            .verify(token.text(), self.clock.as_ref())
+            .await?;
         for _ in 0..READINGS_MAX {
             let claims = self.desk.attach(proof.clone(), origin).await?;
             // Whoever lost a seat to it is refused by the time that it is taken.
             self.node.settle(claims.fence, Duration::ZERO).await;
-            match self.node.verdict(&claims, self.certainty)? {
+            match self.node.verdict(&claims, certainty)? {
                 // They changed while they were read.
                 Verdict::Stale(_) => {}
                 verdict => {
-                    self.remember(name, claims.clone());
+                    let claims = Arc::new(claims);
+                    self.remember(name, Arc::clone(&claims));
                     return Ok((claims, verdict));
                 }
             }
@@ -153,8 +162,13 @@ impl Tokens {
     }
 
     /// Genuine, unexpired, not ended, not stale.
-    pub(super) async fn check(&self, token: &str, origin: &Origin) -> Result<Claims, Error> {
-        match self.examine(token, origin).await? {
+    pub(super) async fn check(
+        &self,
+        token: &Seen<'_>,
+        origin: &Origin,
+        certainty: Certainty,
+    ) -> Result<Arc<Claims>, Error> {
+        match self.examine(token, origin, certainty).await? {
             (claims, Verdict::Good) => Ok(claims),
             (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
             (_, Verdict::Stale(_)) => Err(Error::TokenStale),
@@ -164,22 +178,22 @@ impl Tokens {
     /// As [`Self::check`], but a stale token passes.
     pub(super) async fn check_allowing_stale(
         &self,
-        token: &str,
+        token: &Seen<'_>,
         origin: &Origin,
-    ) -> Result<Claims, Error> {
-        match self.examine(token, origin).await? {
+    ) -> Result<Arc<Claims>, Error> {
+        match self.examine(token, origin, Certainty::Leased).await? {
             (claims, Verdict::Good | Verdict::Stale(_)) => Ok(claims),
             (_, Verdict::Ended(_, reason)) => Err(Error::SessionEnded(reason)),
         }
     }
 
-    fn recall(&self, name: &[u8; 32]) -> Option<Claims> {
+    fn recall(&self, name: &Fingerprint) -> Option<Arc<Claims>> {
         let remembered = self.remembered.lock();
         let found = remembered.get(name)?;
-        (found.until > self.clock.uptime()).then(|| found.claims.clone())
+        (found.until > self.clock.uptime()).then(|| Arc::clone(&found.claims))
     }
 
-    fn remember(&self, name: [u8; 32], claims: Claims) {
+    fn remember(&self, name: Fingerprint, claims: Arc<Claims>) {
         let now = self.clock.uptime();
         let mut remembered = self.remembered.lock();
         if remembered.len() >= REMEMBERED_MAX {
@@ -197,11 +211,4 @@ impl Tokens {
         let until = now + half.clamp(FRESH_MIN, FRESH);
         remembered.insert(name, Remembered { claims, until });
     }
-}
-
-/// A short name of a long text.
-fn name_of(token: &str) -> [u8; 32] {
-    let mut name = [0; 32];
-    name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    name
 }

@@ -78,8 +78,9 @@ fn beside(
         .zip(server)
         .map(|(now, then)| now - then);
     let hello = Floor::bare(done.bytes)?;
-    let cpu = hello.cpu()?;
+    let (cpu, callers) = (hello.cpu()?, bench.load.cpu()?);
     let floor = bench.load.run(&calls(&hello.address))?;
+    let callers = bench.load.cpu()? - callers;
     let each = |total: u64, done: &Done| real(total) / of_length(done.answers);
     let cpu = Cpu {
         server: server.map(|it| each(it, &done)),
@@ -89,6 +90,11 @@ fn beside(
     let of = |what: &str| format!("{call}, {name}: {what}");
     let what = What::higher("check", of("calls"), "/s").over("hello");
     bench.book.add(what, done.rate(), Some(floor.rate()), cpu);
+    // Who calls has one thread: near 100 % it would be that which is measured, and the floor would look too low.
+    let busy = |cpu: u64, done: &Done| real(cpu) / done.seconds() / 1e4;
+    let what = What::lower("check", of("the caller is busy"), "%").over("hello");
+    let (here, there) = (busy(clients, &done), busy(callers, &floor));
+    bench.book.add(what, here, Some(there), Cpu::default());
     let what = What::lower("check", of("p99"), "µs").over("hello");
     bench
         .book

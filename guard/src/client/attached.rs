@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use super::cache::Fingerprint;
 use super::check::permitted;
 use super::foreign::{Asked, Attached, Foreign, refused};
 use super::{Behind, Guard, Refusal, Route, Shared};
 use crate::claims::Claims;
 use crate::revocation::Verdict;
+use crate::verified::Fingerprint;
 
 /// Questions for one check: rights may change while the first is answered, and not for ever.
 const QUESTIONS_MAX: usize = 3;
@@ -112,11 +112,11 @@ mod tests {
 
     use super::*;
     use crate::client::GuardSettings;
-    use crate::client::cache::Verified;
     use crate::feed::{FeedMessage, Heard};
     use crate::id::Seq;
     use crate::reason::Reason;
     use crate::revocation::{Change, Note};
+    use crate::verified::fingerprint;
 
     const TOKEN: &str = "e30.e30.e30";
 
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn judge(guard: &Guard, answer: &Arc<Attached>) -> Option<Result<Seq, Refusal>> {
-        let (name, answer) = (Verified::fingerprint(TOKEN), Some(Arc::clone(answer)));
+        let (name, answer) = (fingerprint(TOKEN), Some(Arc::clone(answer)));
         let route = Route::default();
         let shared = &guard.shared;
         let said = shared.judge_attached(TOKEN, &name, answer, &route, "a test");

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::cache::{Fingerprint, Verified};
 use super::following::Known;
 use super::keys::Unverified;
 use super::{Behind, Guard, Refusal, Route, Shared};
 use crate::claims::Claims;
 use crate::revocation::Verdict;
+use crate::verified::{Fingerprint, fingerprint};
 
 /// What could be said at once.
 enum Said {
@@ -108,7 +108,7 @@ impl Shared {
 
     /// The claims of a token of a known key: from memory, or by its signature.
     fn genuine(&self, token: &str) -> Result<Arc<Claims>, Said> {
-        let fingerprint = Verified::fingerprint(token);
+        let fingerprint = fingerprint(token);
         if let Some(claims) = self.verified.get(&fingerprint) {
             self.counts.cache_hit();
             return Ok(claims);

@@ -11,11 +11,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::cache::{Fingerprint, Verified};
 use super::introspect::Introspected;
 use super::{GuardSettings, Refusal, Shared};
 use crate::claims::Claims;
 use crate::foreign::Hint;
+use crate::verified::{Fingerprint, Verified};
 
 /// How long an answer is good for at most: the session has to be seen in use, and entries of the index are kept
 /// for longer.

@@ -5,7 +5,6 @@
 //! that is), then the tasks that keep it so: `feed`, `keys`, `reports`.
 
 mod attached;
-mod cache;
 mod check;
 mod clock;
 mod delay;
@@ -33,7 +32,6 @@ pub use fence::{Fenced, FencedOff};
 pub use refusal::Refusal;
 pub use settings::{Behind, GuardSettings, Route, SettingsError};
 
-use cache::Verified;
 use fence::Fences;
 use following::Following;
 use foreign::Foreign;
@@ -44,6 +42,7 @@ use reports::REPORTS_MAX;
 use uses::Uses;
 
 use crate::id::{Seq, UserId};
+use crate::verified::Verified;
 
 /// A guard; cloning shares it. Its tasks end with the last handle.
 #[derive(Clone)]

@@ -158,7 +158,12 @@ async fn follow_feed(
     let feed = Feed::begin(&rest, reader, after, wanted).await?;
     let open = Open::new(rest.clone(), place, credential, feed);
     match upgrade {
-        Ok(upgrade) => Ok(feed_socket::answer(upgrade, rest.node, reader_id, open)),
+        Ok(upgrade) => Ok(feed_socket::answer(
+            upgrade,
+            rest.node.clone(),
+            reader_id,
+            open,
+        )),
         Err(rejection) if headers.contains_key(header::UPGRADE) => {
             Err(Problem::invalid(rejection.body_text()))
         }

@@ -7,11 +7,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
-use tower::ServiceExt as _;
 
 use super::RestSettings;
-use super::context::Frame;
-use super::router::framed;
+use super::frame::{Frame, Framed};
 use crate::domain::clock::{Clock, Entropy, Timestamp};
 use crate::node::Certainty;
 use crate::transport::origin::AllowedOrigins;
@@ -84,11 +82,11 @@ pub(super) fn frame(allowed_origins: &[&str]) -> Frame {
 
 /// Sends a request through the routes and the frame around them.
 pub(super) async fn send(routes: Router, request: Request<Body>) -> Answer {
-    send_from(framed(routes, &frame(&[])), request).await
+    send_from(Framed::new(routes, frame(&[])), request).await
 }
 
-pub(super) async fn send_from(router: Router, request: Request<Body>) -> Answer {
-    let response = router.oneshot(request).await.unwrap();
+pub(super) async fn send_from(served: Framed, request: Request<Body>) -> Answer {
+    let response = served.answer(request).await;
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap();
     Answer {

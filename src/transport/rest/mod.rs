@@ -1,7 +1,7 @@
 //! REST: JSON over HTTP, prefix `/v1`. A file per resource; a handler extracts, makes one call of the
 //! core, and answers.
 //!
-//! Read `router` first (the way of every request), then `extract` (what a request must be like),
+//! Read `router` first (the way of every request), `frame` (what is around them all), then `extract` (what a request must be like),
 //! `problem` (how it is refused), `receipt` (what a change answers). It may not decide: rules are
 //! for `service`, and whether a token holds is for `node`.
 
@@ -18,7 +18,9 @@ mod feed_reports;
 mod feed_socket;
 #[cfg(test)]
 mod fixture;
+mod frame;
 mod groups;
+mod header;
 mod health;
 mod idempotency;
 mod identities;
@@ -32,6 +34,7 @@ mod presence;
 mod problem;
 mod receipt;
 mod receipts;
+mod request_id;
 mod revoke_all;
 mod router;
 mod schema;
@@ -45,6 +48,7 @@ mod stream;
 mod users;
 mod verify;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,15 +60,33 @@ use crate::service::Core;
 use crate::transport::origin::AllowedOrigins;
 use crate::transport::tokens::Tokens;
 
+pub use frame::Framed;
 pub(super) use problem::Problem;
 pub use router::router;
 pub use specification::openapi;
 pub use stream::Places;
 pub(super) use stream::resumed_at;
 
-/// What REST stands on; cheap to clone.
+/// What REST stands on, as every request has it.
 #[derive(Clone)]
-pub struct RestState {
+pub struct RestState(Arc<RestParts>);
+
+impl From<RestParts> for RestState {
+    fn from(parts: RestParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for RestState {
+    type Target = RestParts;
+
+    fn deref(&self) -> &RestParts {
+        &self.0
+    }
+}
+
+/// What REST stands on.
+pub struct RestParts {
     /// The writing side.
     pub core: Core,
     /// The reading side.

@@ -74,7 +74,7 @@ async fn stream(
         &state.settings.trusted_proxies,
     );
     let address = peer.map(|peer| client_address(&headers, peer, trusted));
-    let place = possession::place(&Method::GET, PATH, &headers, peer, trusted);
+    let place = || possession::place(&Method::GET, PATH, &headers, peer, trusted);
     let origin = Origin {
         binding_cookie: cookies::binding(&headers),
         possession: possession::brought(&headers, place),

@@ -56,7 +56,7 @@ async fn upgrade(
     let trusted = &settings.trusted_proxies;
     let place = possession::place(&Method::GET, PATH, &headers, address, trusted);
     let greeting = Greeting {
-        possession: possession::brought(&headers, place.clone()),
+        possession: possession::brought(&headers, || place.clone()),
         place,
         origin_allowed: settings.allowed_origins.admit(&headers),
         binding_cookie: cookies::binding(&headers),

@@ -13,6 +13,7 @@ use crate::domain::error::Error;
 use crate::domain::id::ApiKeyId;
 use crate::domain::permission;
 use crate::domain::secret::Bearer;
+use crate::node::Certainty;
 use crate::service::{Call, Mode, Origin, Power};
 use crate::transport::cookies::{self, Sent};
 use crate::transport::possession::SCHEME;
@@ -123,14 +124,17 @@ pub(super) async fn recognise(
     if token.starts_with(API_KEY_PREFIX) {
         let key = Bearer::new(token.to_owned());
         let key = rest.core.authenticate_api_key(&key).await?;
-        Ok(Identity::ApiKey(key.id, key.scopes.into()))
-    } else if let Some(claims) = rest.node.check_service(token)? {
-        Ok(Identity::ApiKey(claims.client_id, claims.scopes().into()))
-    } else {
-        let claims = rest.tokens.check(token, origin).await?;
-        rest.core.note_presented(&claims).await?;
-        Ok(Identity::User(Arc::new(claims)))
+        return Ok(Identity::ApiKey(key.id, key.scopes.into()));
     }
+    let seen = rest.tokens.look_up(token);
+    if !seen.is_known()
+        && let Some(claims) = rest.node.check_service(token)?
+    {
+        return Ok(Identity::ApiKey(claims.client_id, claims.scopes().into()));
+    }
+    let claims = rest.tokens.check(&seen, origin, Certainty::Leased).await?;
+    rest.core.note_presented(&claims).await?;
+    Ok(Identity::User(claims))
 }
 
 /// Whether it is an API key, or stands for one.
@@ -226,11 +230,10 @@ impl FromRequestParts<RestState> for SignedInUserStale {
         let origin = context.origin();
         let claims = rest
             .tokens
-            .check_allowing_stale(brought.token, &origin)
+            .check_allowing_stale(&rest.tokens.look_up(brought.token), &origin)
             .await?;
         brought.prove(&claims, rest)?;
         rest.core.note_presented(&claims).await?;
-        let claims = Arc::new(claims);
         Ok(Self(SignedInUser { claims, context }))
     }
 }

@@ -2,6 +2,7 @@
 //! are sent.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
@@ -105,9 +106,10 @@ fn possession_asked_about(parts: &Parts, rest: &RestState) -> Possession {
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
     let (headers, trusted) = (&parts.headers, &rest.settings.trusted_proxies);
     let path = parts.uri.path();
-    let place = possession::place(&parts.method, path, headers, peer, trusted);
-    let place = possession::place_asked_about(place, headers, peer, trusted);
-    possession::brought(headers, place)
+    possession::brought(headers, || {
+        let place = possession::place(&parts.method, path, headers, peer, trusted);
+        possession::place_asked_about(place, headers, peer, trusted)
+    })
 }
 
 /// Whom a question about a request is about, and how sure that is: who the request itself says, or with a service's key who the
@@ -115,7 +117,7 @@ fn possession_asked_about(parts: &Parts, rest: &RestState) -> Possession {
 pub(in crate::transport::rest) async fn asked_about(
     parts: &Parts,
     rest: &RestState,
-) -> Result<(Claims, Certainty), Problem> {
+) -> Result<(Arc<Claims>, Certainty), Problem> {
     let headers = &parts.headers;
     // Who asks is a proxy or a service, and not the person's own program.
     let mut origin = Origin {
@@ -123,13 +125,16 @@ pub(in crate::transport::rest) async fn asked_about(
         ..Origin::default()
     };
     let brought = token_of(headers, rest)?;
-    let mut token = brought.token;
-    if is_of_service(token, rest) {
-        if !recognise(token, &origin, rest).await?.may(Scope::Verify) {
+    let mut seen = rest.tokens.look_up(brought.token);
+    if !seen.is_known() && is_of_service(brought.token, rest) {
+        let service = recognise(brought.token, &origin, rest).await?;
+        if !service.may(Scope::Verify) {
             return Err(forbidden());
         }
         let given = headers.get(X_ACCESS_TOKEN).ok_or(Error::TokenMissing)?;
-        token = given.to_str().map_err(|_| Error::TokenInvalid)?;
+        seen = rest
+            .tokens
+            .look_up(given.to_str().map_err(|_| Error::TokenInvalid)?);
     } else {
         origin.possession = possession_asked_about(parts, rest);
     }
@@ -138,7 +143,7 @@ pub(in crate::transport::rest) async fn asked_about(
     } else {
         rest.settings.verify_certainty
     };
-    let claims = rest.tokens.with(certainty).check(token, &origin).await?;
+    let claims = rest.tokens.check(&seen, &origin, certainty).await?;
     brought.prove(&claims, rest)?;
     if certainty == Certainty::Leased {
         rest.core.note_presented(&claims).await?;

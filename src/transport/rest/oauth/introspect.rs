@@ -1,5 +1,7 @@
 //! Token introspection (RFC 7662): a service asks whether a token is good. It may not know what for.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sessionwire_guard::{Claims, Verdict};
@@ -10,6 +12,7 @@ use utoipa_axum::routes;
 use crate::domain::access::Scope;
 use crate::domain::error::Error;
 use crate::domain::service_token::ServiceClaims;
+use crate::node::Certainty;
 use crate::service::Origin;
 use crate::transport::rest::RestState;
 use crate::transport::rest::extract::{ClientForm, Json, NoQuery};
@@ -49,7 +52,7 @@ struct Active {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Said {
-    OfSession(Claims),
+    OfSession(Arc<Claims>),
     OfService(ServiceClaims),
 }
 
@@ -71,13 +74,20 @@ async fn introspect(
 ) -> Result<Json<Answer>, Problem> {
     let question = asked.of_service(Scope::Verify)?;
     let origin = Origin::default();
-    match rest.node.check_service(&question.token) {
-        Ok(None) => {}
-        Ok(Some(claims)) => return Ok(Json(active(Some(Said::OfService(claims))))),
-        Err(Error::TokenInvalid | Error::TokenExpired) => return Ok(Json(active(None))),
-        Err(other) => return Err(other.into()),
+    let seen = rest.tokens.look_up(&question.token);
+    if !seen.is_known() {
+        match rest.node.check_service(&question.token) {
+            Ok(None) => {}
+            Ok(Some(claims)) => return Ok(Json(active(Some(Said::OfService(claims))))),
+            Err(Error::TokenInvalid | Error::TokenExpired) => return Ok(Json(active(None))),
+            Err(other) => return Err(other.into()),
+        }
     }
-    let claims = match rest.tokens.examine_alone(&question.token, &origin).await {
+    let examined = rest
+        .tokens
+        .examine_alone(&seen, &origin, Certainty::Leased)
+        .await;
+    let claims = match examined {
         Ok((claims, Verdict::Good)) => {
             rest.core.note_presented(&claims).await?;
             Some(Said::OfSession(claims))

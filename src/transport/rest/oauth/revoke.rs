@@ -13,6 +13,7 @@ use super::refusal::{Refusal, RefusedBody};
 use crate::domain::error::Error;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Bearer;
+use crate::node::{Certainty, Seen};
 use crate::service::Origin;
 use crate::transport::rest::RestState;
 use crate::transport::rest::extract::{ClientForm, NoQuery};
@@ -70,7 +71,12 @@ async fn session_of(rest: &RestState, token: String) -> Result<Option<SessionId>
         return Ok(Some(session));
     }
     let origin = Origin::default();
-    match rest.tokens.examine_alone(token.expose(), &origin).await {
+    let token = Seen::once(token.expose());
+    let examined = rest
+        .tokens
+        .examine_alone(&token, &origin, Certainty::Leased)
+        .await;
+    match examined {
         Ok((claims, Verdict::Good | Verdict::Stale(_))) => Ok(Some(claims.sid)),
         Ok((_, Verdict::Ended(..)))
         | Err(Error::TokenInvalid | Error::TokenExpired | Error::SessionEnded(_)) => Ok(None),
