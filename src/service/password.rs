@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Result;
@@ -45,9 +47,7 @@ impl Hasher {
         let params = Params::new(settings.memory_kib, settings.iterations, 1, None)
             .map_err(|error| Error::internal(error.to_string()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let mut salt = [0; 16];
-        entropy.fill(&mut salt);
-        let nobody = hash_now(&argon2, b"nobody", &salt)?;
+        let nobody = hash_of_nobody(settings, entropy);
         Ok(Self {
             argon2,
             running: Arc::new(Semaphore::new(settings.concurrency)),
@@ -116,4 +116,46 @@ fn hash_now(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<String>
         .hash_password_with_salt(password, salt)
         .map(|hash| hash.to_string())
         .map_err(|error| Error::internal(error.to_string()))
+}
+
+/// What no password gives, since nobody knows one that would. Nothing is hashed for it.
+fn hash_of_nobody(settings: &PasswordSettings, entropy: &dyn Entropy) -> String {
+    let (mut salt, mut output) = ([0; 16], [0; 32]);
+    entropy.fill(&mut salt);
+    entropy.fill(&mut output);
+    let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
+    let (memory, passes) = (settings.memory_kib, settings.iterations);
+    format!("$argon2id$v=19$m={memory},t={passes},p=1${salt}${output}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sevens;
+
+    impl Entropy for Sevens {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    #[test]
+    fn nobody_costs_as_much_as_somebody() {
+        let settings = PasswordSettings {
+            concurrency: 1,
+            memory_kib: 64,
+            iterations: 3,
+        };
+        let nobody = hash_of_nobody(&settings, &Sevens);
+        let nobody = PasswordHash::new(&nobody).unwrap();
+        let hasher = Hasher::new(&settings, &Sevens).unwrap();
+        let somebody = hash_now(&hasher.argon2, b"correct horse", &[7; 16]).unwrap();
+        let somebody = PasswordHash::new(&somebody).unwrap();
+        assert_eq!(nobody.algorithm, somebody.algorithm);
+        assert_eq!(nobody.version, somebody.version);
+        assert_eq!(nobody.params, somebody.params);
+        let length = |hash: &PasswordHash| hash.hash.map(|it| it.len());
+        assert_eq!(length(&nobody), length(&somebody));
+    }
 }
