@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::corrupt;
-use super::tx::{Done, Tx, on_either};
+use super::tx::{Done, Tx, is_kept, on_either};
 use crate::domain::Reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SessionId, UserId};
@@ -158,7 +158,12 @@ impl Tx {
             for id in ids {
                 list.push_bind(id.0);
             }
-            query.push(")").build_query_as().fetch_all(c).await
+            query
+                .push(")")
+                .build_query_as()
+                .persistent(is_kept(ids))
+                .fetch_all(c)
+                .await
         })?;
         Ok(rows.into_iter().collect())
     }

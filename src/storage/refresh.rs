@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
-use super::tx::{Done, Tx, on_either};
+use super::tx::{Done, Tx, is_kept, on_either};
 use crate::domain::binding::Binding;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::SessionId;
@@ -75,7 +75,11 @@ impl Tx {
                     row.push_bind(id.0).push_bind(i64::from(*generation));
                 });
                 query.push(")").push(how).push(") RETURNING id");
-                query.build_query_scalar().fetch_all(c).await
+                query
+                    .build_query_scalar()
+                    .persistent(is_kept(chunk))
+                    .fetch_all(c)
+                    .await
             })?;
             marked.extend(ids.into_iter().map(SessionId));
         }

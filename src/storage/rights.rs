@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
-use super::tx::{Tx, on_either};
+use super::tx::{Tx, is_kept, on_either};
 use crate::domain::id::UserId;
 use crate::domain::standing::{Rights, Standing};
 
@@ -52,7 +52,11 @@ impl Tx {
                 list.push_bind(user.0);
             }
             query.push(")");
-            query.build_query_as().fetch_all(c).await
+            query
+                .build_query_as()
+                .persistent(is_kept(users))
+                .fetch_all(c)
+                .await
         })?;
         Ok(rows)
     }

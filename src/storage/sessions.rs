@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::refresh::RefreshState;
 use super::row::{corrupt, platform, position, seconds, seq};
-use super::tx::{Done, Tx, on_either};
+use super::tx::{Done, Tx, is_kept, on_either};
 use super::{Error, Result};
 use crate::domain::Reason;
 use crate::domain::access::InitiatingEntity;
@@ -209,7 +209,12 @@ impl Tx {
                 for id in chunk {
                     list.push_bind(id.0);
                 }
-                query.push(")").build_query_as().fetch_all(c).await
+                query.push(")");
+                query
+                    .build_query_as()
+                    .persistent(is_kept(chunk))
+                    .fetch_all(c)
+                    .await
             })?;
             let signed_in_at = self.list_signed_in_at(chunk).await?;
             for row in rows {

@@ -15,6 +15,9 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite")
 
 /// How long a writer waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a connection that reads keeps of the file for itself, in KiB: little, since the system keeps it for all of
+/// them. A writer has SQLite's 2,000.
+const READERS_CACHE: &str = "-500";
 /// Waiting for one's turn is no news; under load a line for each who waits would drown all other.
 const SLOW: Duration = Duration::from_secs(30);
 
@@ -30,7 +33,11 @@ pub(super) async fn open(path: &Path, readers: u32) -> Result<(SqlitePool, Sqlit
     let read = SqlitePoolOptions::new()
         .max_connections(readers.max(1))
         .acquire_slow_threshold(SLOW)
-        .connect_with(connect.pragma("query_only", "on"))
+        .connect_with(
+            connect
+                .pragma("query_only", "on")
+                .pragma("cache_size", READERS_CACHE),
+        )
         .await?;
     Ok((write, read))
 }

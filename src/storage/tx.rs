@@ -32,6 +32,12 @@ macro_rules! on_either {
 }
 pub(super) use on_either;
 
+/// Whether a statement about these is kept for the next time. There is another text for each number of them: for all
+/// numbers they would take megabytes.
+pub(super) fn is_kept<T>(those: &[T]) -> bool {
+    those.len() == 1
+}
+
 /// What a statement that answers no rows did, whichever driver says so.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Done {
