@@ -144,8 +144,9 @@ impl Hub {
             .filter(|rights| rights.current && rights.standing.as_of >= needs);
         let must_read = rights.is_none();
         if let Some(rights) = rights {
-            // Its connection is awake: it is coming in.
-            let _ = seat.mailbox.leave_rights(rights);
+            if seat.mailbox.leave_rights(rights) {
+                self.bell.ring(vec![Arc::clone(&seat.mailbox)]);
+            }
         }
         if entry.seats.is_empty() {
             // Most people have one.
