@@ -118,12 +118,17 @@ impl Tx {
 
     /// The position before the first entry that is not older than this.
     pub async fn find_position_before(&mut self, at: Timestamp) -> Result<Seq> {
-        const SQL: &str = "SELECT MIN(seq) FROM events WHERE at >= $1";
+        const FIRST: &str = "SELECT seq, at FROM events ORDER BY seq LIMIT 1";
+        // The sum keeps it from walking the log from its beginning, past all that are older.
+        const SQL: &str = "SELECT MIN(seq + 0) FROM events WHERE at >= $1";
+        let at = at.as_millis();
+        let oldest: Option<(i64, i64)> =
+            on_either!(self, |c| sqlx::query_as(FIRST).fetch_optional(c).await)?;
+        if let Some((first, _)) = oldest.filter(|(_, oldest)| *oldest >= at) {
+            return Ok(seq(first - 1));
+        }
         let first: Option<i64> = on_either!(self, |c| {
-            sqlx::query_scalar(SQL)
-                .bind(at.as_millis())
-                .fetch_one(c)
-                .await
+            sqlx::query_scalar(SQL).bind(at).fetch_one(c).await
         })?;
         match first {
             Some(first) => Ok(seq(first - 1)),
