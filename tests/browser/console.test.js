@@ -162,13 +162,13 @@ test('a limit to how old a sign-in may be: the person is warned, and then signs 
   const dialog = page.getByTestId('policy-dialog');
   await dialog.getByTestId('policy-person').fill('anna');
   await dialog.locator('[name=max_sessions]').fill('');
-  // Seconds, so that it comes while somebody looks.
-  await dialog.locator('[name=sign_in_max_age_s]').fill(String(12 / 3600));
+  // Seconds, so that it comes while somebody looks; two of them are between the warning and the end.
+  await dialog.locator('[name=sign_in_max_age_s]').fill(String(20 / 3600));
   await dialog.getByTestId('form-submit').click();
   await agree(page);
   const kept = await demo.call('GET', `/v1/policies/users/${demo.person('anna').id}`);
-  assert.deepEqual([kept.sign_in_max_age_s, kept.max_sessions], [12, null]);
-  await page.locator('[data-testid="policy"][data-name="anna"]').getByText('Signs in anew after 12 seconds').waitFor();
+  assert.deepEqual([kept.sign_in_max_age_s, kept.max_sessions], [20, null]);
+  await page.locator('[data-testid="policy"][data-name="anna"]').getByText('Signs in anew after 20 seconds').waitFor();
 
   const anna = await application('anna');
   await anna.getByTestId('toasts').getByText('Your session ends soon').waitFor();
