@@ -143,10 +143,10 @@ impl Hub {
             .rights()
             .filter(|rights| rights.current && rights.standing.as_of >= needs);
         let must_read = rights.is_none();
-        if let Some(rights) = rights {
-            if seat.mailbox.leave_rights(rights) {
-                self.bell.ring(vec![Arc::clone(&seat.mailbox)]);
-            }
+        if let Some(rights) = rights
+            && seat.mailbox.leave_rights(rights)
+        {
+            self.bell.ring(vec![Arc::clone(&seat.mailbox)]);
         }
         if entry.seats.is_empty() {
             // Most people have one.
