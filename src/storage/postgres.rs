@@ -31,8 +31,6 @@ const MIGRATION_LIMITS: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a connection may take to show that it still is one.
 const PING: Duration = Duration::from_secs(1);
-/// How long ago a connection may have shown it, as it came back: who takes it at once need not ask again.
-const FRESH: Duration = Duration::from_millis(100);
 /// A connection is replaced now and then, so that nodes find their way back after the address of the
 /// server has moved.
 const LIFE: Duration = Duration::from_mins(30);
@@ -75,9 +73,7 @@ fn pool(connections: u32) -> PgPoolOptions {
         .max_lifetime(LIFE)
         .after_connect(|connection, _| Box::pin(keep_commits(connection)))
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move { Ok(meta.idle_for < FRESH || is_alive(connection).await?) })
-        })
+        .before_acquire(|connection, _| Box::pin(is_alive(connection)))
         .after_release(|connection, _| Box::pin(is_alive(connection)))
 }
 
