@@ -179,12 +179,12 @@ impl Contents {
 
     /// Writes the messages that wait, where the connection need not see to them by itself.
     fn write(&mut self, bytes: &mut Vec<u8>, tally: &mut Tally) {
-        let Some(hand) = self.hand.clone() else {
-            return;
-        };
         if !self.at_rest || !self.has_only_messages() {
             return;
         }
+        let Some(hand) = &self.hand else {
+            return;
+        };
         bytes.clear();
         let further = self.slots.iter().flat_map(|it| &it.messages);
         for message in self.message.iter().chain(further) {
