@@ -31,6 +31,8 @@ pub struct Session {
     pub fence: Seq,
     /// When it began.
     pub created_at: Timestamp,
+    /// When the person proved who they are: where they came by another issuer's word, in the seconds that it names.
+    pub signed_in_at: Timestamp,
     /// When the person last used it.
     pub last_active_at: Timestamp,
     /// When it ends by itself.
@@ -106,12 +108,6 @@ impl Session {
         self.end.is_none() && self.expires_at > now
     }
 
-    /// When the person proved who they are: where they came by another issuer's word, in the seconds that it
-    /// names.
-    pub fn signed_in_at(&self, elsewhere: Option<i64>) -> Timestamp {
-        elsewhere.map_or(self.created_at, Timestamp::from_seconds)
-    }
-
     /// Why it would end by itself: of idleness or of age, whichever comes first.
     pub fn expiry_reason(&self) -> Reason {
         let of_age = self.lifetimes.age_limit(self.created_at);
@@ -124,7 +120,7 @@ impl Session {
     }
 
     /// How long it can be used yet; `None` where it has ended.
-    pub fn outlook(&self, signed_in_at: Timestamp, now: Timestamp) -> Option<Outlook> {
+    pub fn outlook(&self, now: Timestamp) -> Option<Outlook> {
         if !self.is_live(now) {
             return None;
         }
@@ -132,8 +128,8 @@ impl Session {
         let idle = (self.last_active_at, rules.idle_limit(self.last_active_at));
         let age = (self.created_at, rules.age_limit(self.created_at));
         let sign_in = rules
-            .sign_in_limit(signed_in_at)
-            .map(|limit| (Limit::SignInMaxAge, (signed_in_at, limit)));
+            .sign_in_limit(self.signed_in_at)
+            .map(|limit| (Limit::SignInMaxAge, (self.signed_in_at, limit)));
         let limits = [(Limit::IdleTimeout, idle), (Limit::MaxAge, age)];
         let next = limits.into_iter().chain(sign_in);
         let (cause, (from, expires_at)) = next.min_by_key(|(_, (_, limit))| *limit)?;
@@ -190,6 +186,7 @@ mod tests {
             },
             fence: Seq(1),
             created_at: began,
+            signed_in_at: began,
             last_active_at: began,
             expires_at: expires_at(lifetimes, began, began),
             remembered: false,
@@ -211,7 +208,11 @@ mod tests {
             (900, 900, Some(300), 900, Limit::SignInMaxAge, 1_200, 1_170),
             (900, 500, Some(9_000), 900, Limit::MaxAge, 1_500, 1_450),
         ] {
-            let outlook = session(idle, age, sign_in).outlook(at(signed_in_at), at(1_001));
+            let session = Session {
+                signed_in_at: at(signed_in_at),
+                ..session(idle, age, sign_in)
+            };
+            let outlook = session.outlook(at(1_001));
             let expected = Outlook {
                 expires_at: at(expires_at),
                 cause,
@@ -219,7 +220,7 @@ mod tests {
             };
             assert_eq!(outlook, Some(expected));
         }
-        let over = session(100, 900, None).outlook(at(1_000), at(1_100));
+        let over = session(100, 900, None).outlook(at(1_100));
         assert_eq!(over, None);
     }
 }

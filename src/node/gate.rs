@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use super::recent::{Covered, Recent};
 use super::seen::{Memory, Seen};
+use super::services::{Service, Services};
 use super::withdrawn::Withdrawn;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::effect::Effect;
@@ -41,6 +42,7 @@ pub(super) struct Gate {
     clock: Arc<dyn Clock>,
     keys: RwLock<Option<KeySet>>,
     memory: Memory,
+    services: Services,
     index: RwLock<RevocationIndex>,
     recent: RwLock<Recent>,
     withdrawn: RwLock<Withdrawn>,
@@ -68,6 +70,7 @@ impl Gate {
             clock,
             keys: RwLock::new(None),
             memory: Memory::new(),
+            services: Services::new(),
             index: RwLock::default(),
             recent: RwLock::default(),
             withdrawn: RwLock::default(),
@@ -211,6 +214,18 @@ impl Gate {
             .as_ref()
             .map(|it| it.verify_own::<ServiceClaims>(token));
         opened.flatten().is_some()
+    }
+
+    /// The service that has this API key, where that was looked up a short time ago and it was not taken back since.
+    pub(super) fn find_service(&self, key: &str) -> Option<Service> {
+        let known = self.services.find(key, self.clock.uptime())?;
+        let is_good = self.is_ready() && !self.withdrawn.read().has(known.id);
+        is_good.then_some(known)
+    }
+
+    /// An API key was looked up: it is good.
+    pub(super) fn remember_service(&self, key: &str, service: Service) {
+        self.services.put(key, service, self.clock.uptime());
     }
 
     /// What a token of a service says, if it is genuine, unexpired and its key was not taken back. `None`:

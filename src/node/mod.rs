@@ -33,6 +33,7 @@ mod pulse;
 mod receipt;
 mod recent;
 mod seen;
+mod services;
 mod settings;
 mod shared_rights;
 pub mod sink;
@@ -75,6 +76,7 @@ pub use pulse::{Pulse, TellTimes};
 pub use receipt::Settled;
 pub use recent::{Covered, Happened};
 pub use seen::Seen;
+pub use services::Service;
 pub use settings::NodeSettings;
 pub use source::{Read, Source};
 
@@ -228,6 +230,16 @@ impl Node {
     /// As [`Self::check`], but a stale token passes.
     pub fn check_allowing_stale(&self, token: &str) -> Result<Claims, Error> {
         self.inner.gate.check_allowing_stale(token)
+    }
+
+    /// The service that has this API key, where that was looked up a short time ago and it was not taken back since.
+    pub fn find_service(&self, key: &str) -> Option<Service> {
+        self.inner.gate.find_service(key)
+    }
+
+    /// An API key was looked up: it is good.
+    pub fn remember_service(&self, key: &str, service: Service) {
+        self.inner.gate.remember_service(key, service);
     }
 
     /// A token, and what is remembered of it.

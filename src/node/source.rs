@@ -59,41 +59,41 @@ pub(super) fn within<'a, T: Send>(
 impl Source for Store {
     fn head(&self) -> Read<'_, Seq> {
         within(READ_HEAD, async move {
-            Ok(self.read().await?.find_head().await?)
+            Ok(self.look().await?.find_head().await?)
         })
     }
 
     fn position_before(&self, at: Timestamp) -> Read<'_, Seq> {
         within(READ, async move {
-            Ok(self.read().await?.find_position_before(at).await?)
+            Ok(self.look().await?.find_position_before(at).await?)
         })
     }
 
     fn entries_after(&self, after: Seq, limit: u32) -> Read<'_, Vec<LogEntry>> {
         within(READ, async move {
-            Ok(self.read().await?.list_entries(after, limit).await?)
+            Ok(self.look().await?.list_entries(after, limit).await?)
         })
     }
 
     fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>> {
         within(READ_MANY, async move {
-            Ok(self.read().await?.list_standings(users).await?)
+            Ok(self.look().await?.list_standings(users).await?)
         })
     }
 
     fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>> {
         within(READ, async move {
-            Ok(self.read().await?.find_session(id).await?)
+            Ok(self.look().await?.find_session(id).await?)
         })
     }
 
     fn retired_keys(&self) -> Read<'_, Vec<String>> {
-        Box::pin(async move { Ok(self.read().await?.list_retired_keys().await?) })
+        Box::pin(async move { Ok(self.look().await?.list_retired_keys().await?) })
     }
 
     fn fill_keys(&self, now: Timestamp, mut set: KeySet) -> Read<'_, KeySet> {
         within(READ, async move {
-            for row in self.read().await?.list_signing_keys(now).await? {
+            for row in self.look().await?.list_signing_keys(now).await? {
                 let key = VerificationKey::from_jwk(row.algorithm, &row.public_jwk)
                     .map_err(Error::internal)?;
                 set.insert(row.kid, key).map_err(Error::internal)?;

@@ -32,7 +32,12 @@ impl Withdrawn {
 
     /// Whether a genuine token of a service is good no more.
     pub(super) fn covers(&self, claims: &ServiceClaims) -> bool {
-        self.everybody > claims.as_of || self.keys.contains_key(&claims.client_id)
+        self.everybody > claims.as_of || self.has(claims.client_id)
+    }
+
+    /// Whether a key was taken back.
+    pub(super) fn has(&self, key: ApiKeyId) -> bool {
+        self.keys.contains_key(&key)
     }
 
     /// Forgets keys of which no token can live.

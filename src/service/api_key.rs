@@ -52,7 +52,7 @@ impl Core {
     /// API keys in order of age.
     pub async fn list_api_keys(&self, page: Page) -> Result<Slice<ApiKeyView>> {
         let rows = self
-            .read()
+            .look()
             .await?
             .list_api_keys(page.after, page.probe())
             .await?;
@@ -76,7 +76,7 @@ impl Core {
 
     /// Whose API key this is.
     pub async fn authenticate_api_key(&self, key: &Bearer) -> Result<ApiKeyView> {
-        let row = self.read().await?.find_api_key(hash(key)).await?;
+        let row = self.look().await?.find_api_key(hash(key)).await?;
         row.filter(|row| row.revoked_at.is_none())
             .map(api_key_view)
             .ok_or(Error::TokenInvalid)

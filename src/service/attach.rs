@@ -74,8 +74,9 @@ impl Core {
 
     /// The person uses the session.
     async fn use_again(&self, tx: &mut Tx, id: SessionId) -> Result<()> {
-        if let Some((session, _)) = tx.lock_session(id).await? {
-            self.use_session(tx, session, self.clock.now()).await?;
+        if let Some((session, state)) = tx.lock_session(id).await? {
+            self.use_session(tx, session, state, self.clock.now())
+                .await?;
         }
         Ok(())
     }

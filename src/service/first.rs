@@ -16,7 +16,7 @@ impl Core {
         username: &str,
         password: Password,
     ) -> Result<Option<UserView>> {
-        if self.read().await?.has_users().await? {
+        if self.look().await?.has_users().await? {
             return Ok(None);
         }
         let call = Call::system();

@@ -197,7 +197,7 @@ impl Core {
 
     /// The user whom an issuer knows by this.
     pub async fn find_user_of(&self, identity: &Identity) -> Result<Option<UserId>> {
-        let found = self.read().await?.find_identity(identity).await?;
+        let found = self.look().await?.find_identity(identity).await?;
         Ok(found.map(|row| row.user_id))
     }
 

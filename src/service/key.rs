@@ -40,7 +40,7 @@ impl Core {
             let newest = present.first();
             newest.is_some_and(|key| key.algorithm == self.settings.algorithm)
         };
-        let present = self.read().await?.list_signing_keys(now).await?;
+        let present = self.look().await?.list_signing_keys(now).await?;
         if !fits(&present) {
             let signs_from = if present.is_empty() {
                 now
@@ -63,7 +63,7 @@ impl Core {
     /// what another process, a command for instance, has changed.
     pub async fn tend_signing_keys(&self) -> Result<()> {
         let now = self.clock.now();
-        let present = self.read().await?.list_signing_keys(now).await?;
+        let present = self.look().await?.list_signing_keys(now).await?;
         if self.is_rotation_due(&present, now) {
             let call = Call::system();
             let row = self

@@ -196,4 +196,8 @@ impl Core {
     async fn read(&self) -> Result<Tx> {
         Ok(self.store.read().await?)
     }
+
+    async fn look(&self) -> Result<Tx> {
+        Ok(self.store.look().await?)
+    }
 }

@@ -69,7 +69,7 @@ impl Core {
             user_id: query.user_id,
         };
         let probe = query.limit.saturating_add(1);
-        let mut rows = self.read().await?.list_audit(&filter, probe).await?;
+        let mut rows = self.look().await?.list_audit(&filter, probe).await?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -110,7 +110,7 @@ impl Core {
     pub(super) async fn conclude<T>(&self, call: &Call, mut tx: Tx, value: T) -> Result<Done<T>> {
         self.check_administrators(&mut tx).await?;
         let effect = match call.mode {
-            Mode::Commit => Effect::Committed(self.commit(tx).await?),
+            Mode::Commit => Effect::Committed(self.commit_change(tx).await?),
             Mode::DryRun => {
                 let reach = self.reach(&mut tx).await?;
                 tx.roll_back().await?;
@@ -122,24 +122,41 @@ impl Core {
 
     /// The last position of the log.
     pub async fn head(&self) -> Result<Seq> {
-        Ok(self.read().await?.find_head().await?)
+        Ok(self.look().await?.find_head().await?)
     }
 
     /// Commits, announces, and waits until this node has applied it, as long as it can decide at all: who was
     /// answered finds it so.
-    pub(super) async fn commit(&self, mut tx: Tx) -> Result<Change> {
-        let head = tx.find_head().await?;
+    pub(super) async fn commit(&self, tx: Tx) -> Result<()> {
         let entries = self.store.commit(tx, self.clock.now()).await?;
+        self.announce(entries).await;
+        Ok(())
+    }
+
+    /// The same, and says what happened.
+    async fn commit_change(&self, mut tx: Tx) -> Result<Change> {
+        let changes = tx.events().next().is_some();
+        let head = if changes {
+            None
+        } else {
+            Some(tx.find_head().await?)
+        };
+        let entries = self.store.commit(tx, self.clock.now()).await?;
+        let last = entries.last().map(|entry| entry.seq);
         let change = Change {
-            seq: entries.last().map_or(head, |entry| entry.seq),
-            changed: !entries.is_empty(),
+            seq: last.or(head).unwrap_or_default(),
+            changed: last.is_some(),
             sessions_ended: count_ended(&entries),
         };
-        if change.changed {
-            self.bus.publish(Batch { entries }.into());
-            self.listeners.until_applied(change.seq).await;
-        }
+        self.announce(entries).await;
         Ok(change)
+    }
+
+    async fn announce(&self, entries: Vec<LogEntry>) {
+        if let Some(last) = entries.last().map(|entry| entry.seq) {
+            self.bus.publish(Batch { entries }.into());
+            self.listeners.until_applied(last).await;
+        }
     }
 
     /// Nobody takes the administrators' permission from the last one who holds it. What was so before
@@ -159,7 +176,7 @@ impl Core {
             return Ok(());
         }
         tx.lock_administrators().await?;
-        if !tx.has_administrator().await? && self.read().await?.has_administrator().await? {
+        if !tx.has_administrator().await? && self.look().await?.has_administrator().await? {
             return Err(Error::LastAdministrator);
         }
         Ok(())

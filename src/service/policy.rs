@@ -84,13 +84,10 @@ impl Core {
     pub(super) async fn enforce(&self, tx: &mut Tx, users: &[UserId], cause: &Cause) -> Result<()> {
         let cause = by_policy(cause);
         for user in users {
-            let policy = tx.find_policy_in_force(*user).await?;
+            let (policy, unended) = tx.lock_seats(*user).await?;
             let now = self.clock.now();
-            let (sessions, out_of_time): (Vec<_>, Vec<_>) = tx
-                .lock_unended_sessions(*user)
-                .await?
-                .into_iter()
-                .partition(|s| s.is_live(now));
+            let (sessions, out_of_time): (Vec<_>, Vec<_>) =
+                unended.into_iter().partition(|s| s.is_live(now));
             for session in &out_of_time {
                 self.end(tx, session, Reason::Expired, &cause, None).await?;
             }

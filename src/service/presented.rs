@@ -106,16 +106,11 @@ impl Core {
             .collect();
         self.mark(&new).await?;
         let sessions: Vec<_> = waiting.iter().map(|it| it.session).collect();
-        let mut tx = self.read().await?;
-        let found = tx.list_sessions_by_id(&sessions).await?;
-        drop(tx);
+        let found = self.look().await?.list_sessions_by_id(&sessions).await?;
         let now = self.clock.now();
         let outlooks: HashMap<_, _> = found
             .iter()
-            .filter_map(|(session, signed_in_at)| {
-                let signed_in_at = session.signed_in_at(*signed_in_at);
-                Some((session.id, session.outlook(signed_in_at, now)?))
-            })
+            .filter_map(|session| Some((session.id, session.outlook(now)?)))
             .collect();
         for waiting in waiting {
             // Who has gone meanwhile need not know.

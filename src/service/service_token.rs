@@ -24,7 +24,7 @@ impl Core {
         key: ApiKeyId,
         scopes: &[Scope],
     ) -> Result<ServiceToken> {
-        let as_of = self.read().await?.find_head().await?;
+        let as_of = self.look().await?.find_head().await?;
         let now = self.clock.now();
         let claims = ServiceClaims {
             iss: self.settings.issuer.clone(),

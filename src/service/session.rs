@@ -242,7 +242,7 @@ impl Core {
             live_at: wanted.live.map(|live| (live, self.clock.now())),
         };
         let sessions = self
-            .read()
+            .look()
             .await?
             .list_sessions(&filter, page.after, page.probe())
             .await?;
@@ -251,19 +251,19 @@ impl Core {
 
     /// A session, live or ended.
     pub async fn find_session(&self, id: SessionId) -> Result<Option<Session>> {
-        Ok(self.read().await?.find_session(id).await?)
+        Ok(self.look().await?.find_session(id).await?)
     }
 
     /// The person is there: the session's idle time begins anew.
     pub async fn record_activity(&self, id: SessionId) -> Result<()> {
         let now = self.clock.now();
         let mut tx = self.begin().await?;
-        if let Some((session, _)) = tx
+        if let Some((session, state)) = tx
             .lock_session(id)
             .await?
             .filter(|(session, _)| session.is_live(now))
         {
-            self.use_session(&mut tx, session, now).await?;
+            self.use_session(&mut tx, session, state, now).await?;
         }
         self.commit(tx).await?;
         Ok(())

@@ -62,10 +62,9 @@ impl Core {
         let cause = by_user(user, origin);
         Step::Proven.reached();
         let mut tx = self.begin().await?;
-        tx.lock_users(&[user]).await?;
         // Between the proof and the lock the account may have changed.
         let (found, hash_now) = tx
-            .find_user_and_hash(user)
+            .lock_user_and_hash(user)
             .await?
             .ok_or(Error::InvalidCredentials)?;
         if hash_now.as_deref() != Some(&*password_hash) {
@@ -105,7 +104,7 @@ impl Core {
 
     /// Proves the password. Answers who it is, and the hash that it was proven against.
     async fn prove(&self, attempt: &SignIn, origin: &Origin) -> Result<(UserId, String)> {
-        let mut tx = self.read().await?;
+        let mut tx = self.look().await?;
         let found = tx.find_user_by_name(&attempt.username).await?;
         let known_device = match &found {
             Some((user, _)) => tx.has_device(user.id, attempt.device.id).await?,
@@ -140,7 +139,8 @@ impl Core {
         cause: &Cause,
     ) -> Result<Entry> {
         let now = self.clock.now();
-        let mut policy = tx.find_policy_in_force(user).await?;
+        // In the model: `Look`.
+        let (mut policy, unended) = tx.lock_seats(user).await?;
         if door == Door::TakeSeat {
             policy.at_limit = AtLimit::EvictOldest;
         }
@@ -151,12 +151,8 @@ impl Core {
                 return Err(Error::SignInTooOld);
             }
         }
-        // In the model: `Look`.
-        let (live, out_of_time): (Vec<_>, Vec<_>) = tx
-            .lock_unended_sessions(user)
-            .await?
-            .into_iter()
-            .partition(|s| s.is_live(now));
+        let (live, out_of_time): (Vec<_>, Vec<_>) =
+            unended.into_iter().partition(|s| s.is_live(now));
         for session in &out_of_time {
             self.end(tx, session, Reason::Expired, cause, None).await?;
         }
@@ -198,12 +194,14 @@ impl Core {
     ) -> Result<SessionId> {
         let now = self.clock.now();
         let lifetimes = policy.lifetimes(newcomer.remember_me);
+        let foreign = newcomer.foreign.as_ref();
         let session = Session {
             id: SessionId(self.entropy.uuid(now)),
             user_id: user,
             device: newcomer.device.clone(),
             fence: Seq(0),
             created_at: now,
+            signed_in_at: foreign.map_or(now, |it| Timestamp::from_seconds(it.signed_in_at)),
             last_active_at: now,
             expires_at: expires_at(lifetimes, now, now),
             remembered: newcomer.remember_me,
@@ -213,9 +211,7 @@ impl Core {
             jkt: newcomer.jkt.clone(),
             end: None,
         };
-        tx.put_device(user, &newcomer.device, now).await?;
         tx.insert_session(&session).await?;
-        let foreign = newcomer.foreign.as_ref();
         if let Some(foreign) = foreign {
             tx.insert_foreign_session(session.id, foreign).await?;
         }

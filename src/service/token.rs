@@ -12,7 +12,7 @@ use crate::domain::error::Error;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Bearer;
 use crate::domain::session::{Session, expires_at};
-use crate::storage::{RefreshState, Tx};
+use crate::storage::{Grant, RefreshState, Tx};
 
 /// What a presented refresh token calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +30,13 @@ impl Core {
     /// led here.
     pub(super) async fn issue(&self, id: SessionId) -> Result<SignedIn> {
         Step::Committed.reached();
-        let mut tx = self.read().await?;
-        let (session, state) = tx
-            .find_session_to_refresh(id)
-            .await?
-            .ok_or(Error::RefreshTokenInvalid)?;
+        let mut tx = self.look().await?;
+        let Grant {
+            session,
+            state,
+            user,
+            head,
+        } = tx.find_grant(id).await?.ok_or(Error::RefreshTokenInvalid)?;
         let now = self.clock.now();
         if let Some(end) = &session.end {
             return Err(Error::SessionEnded(end.reason));
@@ -42,23 +44,17 @@ impl Core {
         if !session.is_live(now) {
             return Err(Error::SessionEnded(session.expiry_reason()));
         }
-        let user = tx
-            .find_user(session.user_id)
+        let user = user.ok_or(Error::RefreshTokenInvalid)?;
+        let rights = tx
+            .find_rights(session.user_id)
             .await?
             .ok_or(Error::RefreshTokenInvalid)?;
-        let standing = tx
-            .list_standings(&[session.user_id])
-            .await?
-            .pop()
-            .ok_or(Error::RefreshTokenInvalid)?;
-        let signed_in_at = tx.find_signed_in_at(id).await?;
         drop(tx);
         Step::RightsRead.reached();
-        let signed_in_at = session.signed_in_at(signed_in_at);
         let expires_at = now
             .plus(self.settings.access_token_ttl)
             .min(session.expires_at)
-            .min(sign_in_limit(&session, signed_in_at, now)?);
+            .min(sign_in_limit(&session, session.signed_in_at, now)?);
         let claims = Claims {
             iss: self.settings.issuer.clone(),
             sub: session.user_id,
@@ -69,10 +65,10 @@ impl Core {
             jti: self.entropy.uuid(now),
             sid: session.id,
             device_id: session.device.id,
-            auth_time: signed_in_at.as_seconds(),
-            groups: standing.rights.groups.iter().cloned().collect(),
-            permissions: standing.rights.permissions.iter().cloned().collect(),
-            as_of: standing.as_of,
+            auth_time: session.signed_in_at.as_seconds(),
+            groups: rights.groups.iter().cloned().collect(),
+            permissions: rights.permissions.iter().cloned().collect(),
+            as_of: head,
             fence: session.fence,
             generation: state.generation,
             cnf: self.confirmation(&session, state.binding),
@@ -133,26 +129,22 @@ impl Core {
                 .await;
         }
         // Before anything is used up: who signs in again on this device replaces the session.
-        let signed_in_at = session.signed_in_at(tx.find_signed_in_at(id).await?);
-        sign_in_limit(&session, signed_in_at, now)?;
-        match self.judge(state, generation, now) {
+        sign_in_limit(&session, session.signed_in_at, now)?;
+        let state = match self.judge(state, generation, now) {
             Presentation::Reuse => {
                 return self
                     .end_and_refuse(tx, &session, Reason::RefreshTokenReused, &cause)
                     .await;
             }
-            Presentation::Repeat => {}
-            Presentation::Rotate => {
-                let next = RefreshState {
-                    generation: generation.saturating_add(1),
-                    rotated_at: now,
-                    presented: false,
-                    ..state
-                };
-                tx.update_refresh_state(id, next).await?;
-            }
-        }
-        self.use_session(&mut tx, session, now).await?;
+            Presentation::Repeat => state,
+            Presentation::Rotate => RefreshState {
+                generation: generation.saturating_add(1),
+                rotated_at: now,
+                presented: false,
+                ..state
+            },
+        };
+        self.use_session(&mut tx, session, state, now).await?;
         Step::Written.reached();
         self.commit(tx).await?;
         self.issue(id).await
@@ -193,11 +185,12 @@ impl Core {
         &self,
         tx: &mut Tx,
         mut session: Session,
+        state: RefreshState,
         now: Timestamp,
     ) -> Result<()> {
         session.last_active_at = now;
         session.expires_at = expires_at(session.lifetimes, session.created_at, now);
-        tx.update_session_life(&session).await?;
+        tx.update_use(&session, state).await?;
         Ok(())
     }
 

@@ -49,7 +49,7 @@ impl Core {
                 UserRef::External(external) => {
                     let tx = match &mut tx {
                         Some(tx) => tx,
-                        None => tx.insert(self.read().await?),
+                        None => tx.insert(self.look().await?),
                     };
                     let found = tx.find_user_by_external_id(&external).await?;
                     found.ok_or(Error::NotFound("user"))?
@@ -239,7 +239,7 @@ impl Core {
     ) -> Result<Done<()>> {
         check_password_size("current_password", current.expose())?;
         check_new_password("new_password", new.expose())?;
-        let found = self.read().await?.find_user_and_hash(id).await?;
+        let found = self.look().await?.find_user_and_hash(id).await?;
         let (user, old_hash) = found.ok_or(Error::NotFound("user"))?;
         let buckets = Buckets::of(&user.username, None, None);
         {
@@ -256,9 +256,8 @@ impl Core {
         }
         let hash = self.passwords.hash(&new, self.entropy.as_ref()).await?;
         let mut tx = self.begin().await?;
-        tx.lock_users(&[id]).await?;
         let (_, hash_now) = tx
-            .find_user_and_hash(id)
+            .lock_user_and_hash(id)
             .await?
             .ok_or(Error::NotFound("user"))?;
         if hash_now != old_hash {

@@ -21,30 +21,6 @@ pub struct DeviceRow {
 }
 
 impl Tx {
-    /// Notes a device of a user, with the name and platform that it gives itself now.
-    pub async fn put_device(
-        &mut self,
-        user: UserId,
-        device: &Device,
-        now: Timestamp,
-    ) -> Result<()> {
-        const SQL: &str = "INSERT INTO devices (user_id, id, name, platform, first_seen_at, \
-             last_seen_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (user_id, id) DO UPDATE SET \
-             name = excluded.name, platform = excluded.platform, last_seen_at = excluded.last_seen_at";
-        on_either!(self, |c| {
-            sqlx::query(SQL)
-                .bind(user.0)
-                .bind(device.id.0)
-                .bind(&device.name)
-                .bind(device.platform.as_str())
-                .bind(now.as_millis())
-                .execute(c)
-                .await
-                .map(Done::from)
-        })?;
-        Ok(())
-    }
-
     /// Whether the user signed in on this device before.
     pub async fn has_device(&mut self, user: UserId, device: DeviceId) -> Result<bool> {
         const SQL: &str = "SELECT CAST(1 AS BIGINT) FROM devices WHERE user_id = $1 AND id = $2";

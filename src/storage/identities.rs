@@ -1,13 +1,10 @@
 //! Tables `identities`, `foreign_sessions` and `foreign_ends`: people and their sign-ins at other issuers.
 
-use std::collections::HashMap;
-
-use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
 use super::row::corrupt;
-use super::tx::{Done, Tx, is_kept, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::Reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SessionId, UserId};
@@ -135,37 +132,6 @@ impl Tx {
                 .map(Done::from)
         })?;
         Ok(())
-    }
-
-    /// When the person proved who they are, in whole seconds, where a session came of a sign-in elsewhere.
-    pub async fn find_signed_in_at(&mut self, id: SessionId) -> Result<Option<i64>> {
-        const SQL: &str = "SELECT signed_in_at FROM foreign_sessions WHERE session_id = $1";
-        Ok(on_either!(self, |c| {
-            sqlx::query_scalar(SQL).bind(id.0).fetch_optional(c).await
-        })?)
-    }
-
-    /// The same of many sessions.
-    pub(super) async fn list_signed_in_at(
-        &mut self,
-        ids: &[SessionId],
-    ) -> Result<HashMap<Uuid, i64>> {
-        let rows: Vec<(Uuid, i64)> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(
-                "SELECT session_id, signed_in_at FROM foreign_sessions WHERE session_id IN (",
-            );
-            let mut list = query.separated(", ");
-            for id in ids {
-                list.push_bind(id.0);
-            }
-            query
-                .push(")")
-                .build_query_as()
-                .persistent(is_kept(ids))
-                .fetch_all(c)
-                .await
-        })?;
-        Ok(rows.into_iter().collect())
     }
 
     /// The session that came of a sign-in at an issuer and lives; of several the oldest.

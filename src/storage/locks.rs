@@ -54,11 +54,11 @@ impl Tx {
     }
 
     async fn lock(&mut self, sql: &'static str, which: i32) -> Result<()> {
-        let Inner::Postgres(transaction) = &mut self.inner else {
+        let Inner::Postgres(lane) = &mut self.inner else {
             return Ok(());
         };
         let query = sqlx::query(sql).bind(SPACE).bind(which);
-        query.execute(&mut **transaction).await?;
+        query.execute(lane.connection()?).await?;
         Ok(())
     }
 
@@ -81,21 +81,34 @@ impl Tx {
         const SQL: &str = "SELECT pg_advisory_xact_lock(n) FROM \
              (SELECT DISTINCT hashtextextended(t, 0) FROM unnest($1) t ORDER BY 1) AS names (n)";
         self.share_rules().await?;
-        let Inner::Postgres(transaction) = &mut self.inner else {
+        let Inner::Postgres(lane) = &mut self.inner else {
             return Ok(());
         };
         let mut names = Vec::with_capacity(2);
         names.extend(identity.map(|it| format!("{issuer}\nsubject\n{}", it.subject)));
         names.extend(key.map(|key| format!("{issuer}\nsession\n{}", key.as_str())));
         let query = sqlx::query(SQL).bind(names);
-        query.execute(&mut **transaction).await?;
+        query.execute(lane.connection()?).await?;
         Ok(())
     }
 
     /// The user, held against other writers until the end of the transaction.
     pub async fn lock_user(&mut self, id: UserId) -> Result<Option<User>> {
-        self.lock_users(&[id]).await?;
-        self.find_user(id).await
+        let found = self.lock_user_and_hash(id).await?;
+        Ok(found.map(|(user, _)| user))
+    }
+
+    /// The same, with the hash of the password. In the model: `Lock`.
+    pub async fn lock_user_and_hash(
+        &mut self,
+        id: UserId,
+    ) -> Result<Option<(User, Option<String>)>> {
+        self.share_rules().await?;
+        let how = match self.inner {
+            Inner::Sqlite(_) => "",
+            Inner::Postgres(_) => " FOR NO KEY UPDATE",
+        };
+        self.read_user(id, how).await
     }
 
     /// The same for many, whatever order they are given in. Answers how many of them there are.
@@ -104,12 +117,12 @@ impl Tx {
         // Rows that name the user may come meanwhile, so this is not the strongest lock.
         const SQL: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
         self.share_rules().await?;
-        let Inner::Postgres(transaction) = &mut self.inner else {
+        let Inner::Postgres(lane) = &mut self.inner else {
             return Ok(self.find_existing_users(ids).await?.len());
         };
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let query = sqlx::query(SQL).bind(ids);
-        Ok(query.fetch_all(&mut **transaction).await?.len())
+        Ok(query.fetch_all(lane.connection()?).await?.len())
     }
 
     /// What makes a statement hold the rows that it reads. Of rows alone it needs no look of its own: one that
@@ -135,10 +148,10 @@ impl Tx {
         // Counted, so that the ids need not travel.
         const SQL: &str = "SELECT COUNT(*) FROM (SELECT id FROM sessions WHERE ended_at IS NULL \
              ORDER BY id FOR UPDATE) AS held";
-        let Inner::Postgres(transaction) = &mut self.inner else {
+        let Inner::Postgres(lane) = &mut self.inner else {
             return Ok(());
         };
-        sqlx::query(SQL).execute(&mut **transaction).await?;
+        sqlx::query(SQL).execute(lane.connection()?).await?;
         Ok(())
     }
 }

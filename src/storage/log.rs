@@ -4,16 +4,50 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::row::{corrupt, position, seq};
-use super::tx::{Done, Recorded, Tx, on_either};
+use super::tx::{Done, Inner, Recorded, Tx, on_either};
 use super::{Error, Result, Store};
 use crate::domain::access::InitiatingEntity;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, LogEntry};
-use crate::domain::id::{Seq, UserId};
+use crate::domain::id::{Seq, SessionId, UserId};
 
-/// Rows per statement; ten values each stay below every driver's limit.
-const ROWS_PER_INSERT: usize = 500;
+/// Of one statement; some ten values each stay below every driver's limit.
+const EVENTS_PER_APPEND: usize = 500;
+/// Statements about so many are kept for the next time: there is another text for each number of them.
+const KEPT_MAX: usize = 2;
+
+/// What holds the parts of an append together.
+struct Glue {
+    before: &'static str,
+    events: &'static str,
+    sessions: &'static str,
+    after: &'static str,
+    /// The same where nothing comes after it.
+    at_last: &'static str,
+    /// Where the parts find the new head.
+    head: &'static str,
+}
+
+/// For who takes several statements one way.
+const IN_TURN: Glue = Glue {
+    before: "",
+    events: "; ",
+    sessions: "; ",
+    after: "",
+    at_last: "; COMMIT",
+    head: "log_head AS head",
+};
+
+/// For who takes several writes in one statement.
+const AT_ONCE: Glue = Glue {
+    before: "WITH head AS (",
+    events: "), written AS (",
+    sessions: "), placed AS (",
+    after: ") SELECT seq FROM head",
+    at_last: ") SELECT seq FROM head",
+    head: "head",
+};
 
 #[derive(sqlx::FromRow)]
 struct EventRow {
@@ -69,21 +103,23 @@ impl Store {
             tx.finish().await?;
             return Ok(Vec::new());
         }
-        // In the model: `Append`.
-        let first = tx.advance_head(recorded.len()).await?;
-        let entries: Vec<LogEntry> = recorded
-            .iter()
-            .zip(first.0..)
-            .map(|(recorded, seq)| LogEntry {
-                seq: Seq(seq),
-                at,
-                initiating_entity: recorded.cause.initiating_entity,
-                event: recorded.event.clone(),
-            })
-            .collect();
-        tx.insert_events(&recorded, &entries).await?;
-        tx.place_sessions(&entries).await?;
-        // In the model: `Commit`.
+        // In the model: `Append`, and with the last of them `Commit`.
+        let mut entries = Vec::with_capacity(recorded.len());
+        let mut chunks = recorded.chunks(EVENTS_PER_APPEND).peekable();
+        while let Some(chunk) = chunks.next() {
+            let last = tx.append(chunk, at, chunks.peek().is_none()).await?;
+            entries.extend(
+                chunk
+                    .iter()
+                    .zip(backwards(chunk))
+                    .map(|(recorded, back)| LogEntry {
+                        seq: seq(last - back),
+                        at,
+                        initiating_entity: recorded.cause.initiating_entity,
+                        event: recorded.event.clone(),
+                    }),
+            );
+        }
         tx.finish().await?;
         Ok(entries)
     }
@@ -182,68 +218,88 @@ impl Tx {
         rows.into_iter().map(AuditEntry::try_from).collect()
     }
 
-    async fn advance_head(&mut self, count: usize) -> Result<Seq> {
-        const SQL: &str = "UPDATE log_head SET seq = seq + $1 WHERE id = 1 RETURNING seq";
-        let count = i64::try_from(count).map_err(|_| corrupt("log_head"))?;
-        let last: i64 = on_either!(self, |c| sqlx::query_scalar(SQL)
-            .bind(count)
-            .fetch_one(c)
-            .await)?;
-        Ok(seq(last - count + 1))
-    }
-
-    async fn insert_events(&mut self, recorded: &[Recorded], entries: &[LogEntry]) -> Result<()> {
-        for (recorded, entries) in recorded
-            .chunks(ROWS_PER_INSERT)
-            .zip(entries.chunks(ROWS_PER_INSERT))
-        {
-            let mut rows = Vec::with_capacity(entries.len());
-            for (recorded, entry) in recorded.iter().zip(entries) {
-                let body = serde_json::to_string(&entry.event).map_err(|_| corrupt("events"))?;
-                rows.push((entry.event.kind(), body, recorded, entry));
-            }
-            on_either!(self, |c| {
-                let mut query = QueryBuilder::new(
-                    "INSERT INTO events (seq, kind, at, actor_type, actor_id, user_id, \
-                     initiating_entity, request_id, address, body) ",
+    /// Moves the head on, writes these events down before it, and where their sessions began and ended: a session's
+    /// fence is the position of its start, and its end names the position of its end. One statement, or several
+    /// that go one way, and `commits` with them where it can, since whoever else appends waits for the end of it.
+    /// Answers the head.
+    async fn append(&mut self, recorded: &[Recorded], at: Timestamp, commits: bool) -> Result<i64> {
+        let count = i64::try_from(recorded.len()).map_err(|_| corrupt("log_head"))?;
+        let mut rows = Vec::with_capacity(recorded.len());
+        for (recorded, back) in recorded.iter().zip(backwards(recorded)) {
+            let body = serde_json::to_string(&recorded.event).map_err(|_| corrupt("events"))?;
+            rows.push((back, body, recorded));
+        }
+        let placed: Vec<_> = recorded
+            .iter()
+            .zip(backwards(recorded))
+            .filter_map(|(recorded, back)| Some((session_of(&recorded.event)?, back)))
+            .collect();
+        let glue = match &self.inner {
+            Inner::Sqlite(_) => &IN_TURN,
+            Inner::Postgres(_) => &AT_ONCE,
+        };
+        let head: Vec<i64> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(glue.before);
+            query.push("UPDATE log_head SET seq = seq + ");
+            query.push_bind(count).push(" WHERE id = 1 RETURNING seq");
+            query.push(glue.events).push(
+                "INSERT INTO events (seq, kind, at, actor_type, actor_id, user_id, \
+                 initiating_entity, request_id, address, body) \
+                 SELECT head.seq - v.column1, v.column2, v.column3, v.column4, v.column5, \
+                 v.column6, v.column7, v.column8, v.column9, v.column10 FROM ",
+            );
+            query.push(glue.head).push(", (");
+            query.push_values(rows, |mut row, (back, body, recorded)| {
+                row.push_bind(back)
+                    .push_bind(recorded.event.kind())
+                    .push_bind(at.as_millis())
+                    .push_bind(recorded.cause.actor.kind())
+                    .push_bind(recorded.cause.actor.id())
+                    .push_bind(recorded.event.user_id().map(|id| id.0))
+                    .push_bind(recorded.cause.initiating_entity.as_str())
+                    .push_bind(recorded.cause.request_id.as_deref())
+                    .push_bind(recorded.cause.address.as_deref())
+                    .push_bind(body);
+            });
+            query.push(") AS v");
+            if !placed.is_empty() {
+                query.push(glue.sessions).push(
+                    "UPDATE sessions SET \
+                     fence = CASE WHEN v.column3 THEN head.seq - v.column2 ELSE fence END, \
+                     ended_seq = CASE WHEN v.column3 THEN ended_seq ELSE head.seq - v.column2 END FROM ",
                 );
-                query.push_values(rows, |mut row, (kind, body, recorded, entry)| {
-                    row.push_bind(position(entry.seq))
-                        .push_bind(kind)
-                        .push_bind(entry.at.as_millis())
-                        .push_bind(recorded.cause.actor.kind())
-                        .push_bind(recorded.cause.actor.id())
-                        .push_bind(entry.event.user_id().map(|id| id.0))
-                        .push_bind(entry.initiating_entity.as_str())
-                        .push_bind(recorded.cause.request_id.as_deref())
-                        .push_bind(recorded.cause.address.as_deref())
-                        .push_bind(body);
+                query.push(glue.head).push(", (");
+                query.push_values(placed, |mut row, ((id, begins), back)| {
+                    row.push_bind(id.0).push_bind(back).push_bind(begins);
                 });
-                query.build().execute(c).await.map(Done::from)
-            })?;
+                query.push(") AS v WHERE sessions.id = v.column1");
+            }
+            query.push(if commits { glue.at_last } else { glue.after });
+            query
+                .build_query_scalar()
+                .persistent(recorded.len() <= KEPT_MAX)
+                .fetch_all(c)
+                .await
+        })?;
+        if let (Inner::Sqlite(lane), true) = (&mut self.inner, commits) {
+            lane.has_committed();
         }
-        Ok(())
+        head.first().copied().ok_or(corrupt("log_head"))
     }
+}
 
-    /// A session's fence is the position of its start, and its end names the position of its end.
-    async fn place_sessions(&mut self, entries: &[LogEntry]) -> Result<()> {
-        const START: &str = "UPDATE sessions SET fence = $2 WHERE id = $1";
-        const END: &str = "UPDATE sessions SET ended_seq = $2 WHERE id = $1";
-        for entry in entries {
-            let (sql, id) = match &entry.event {
-                Event::SessionStarted { session_id, .. } => (START, session_id),
-                Event::SessionEnded(ended) => (END, &ended.session_id),
-                _ => continue,
-            };
-            on_either!(self, |c| {
-                sqlx::query(sql)
-                    .bind(id.0)
-                    .bind(position(entry.seq))
-                    .execute(c)
-                    .await
-                    .map(Done::from)
-            })?;
-        }
-        Ok(())
+/// How far each of these is behind the last one.
+fn backwards(recorded: &[Recorded]) -> impl Iterator<Item = i64> {
+    (0..recorded.len())
+        .rev()
+        .map(|back| i64::try_from(back).unwrap_or(i64::MAX))
+}
+
+/// The session that begins or ends with an event, and whether it begins.
+fn session_of(event: &Event) -> Option<(SessionId, bool)> {
+    match event {
+        Event::SessionStarted { session_id, .. } => Some((*session_id, true)),
+        Event::SessionEnded(ended) => Some((ended.session_id, false)),
+        _ => None,
     }
 }

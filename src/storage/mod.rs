@@ -5,10 +5,12 @@
 
 mod data_key;
 mod devices;
+mod grants;
 mod groups;
 mod idempotency;
 mod identities;
 mod keys;
+mod lanes;
 mod locks;
 mod log;
 mod logout_tokens;
@@ -20,6 +22,7 @@ mod presence;
 mod refresh;
 mod rights;
 mod row;
+mod seats;
 mod sessions;
 mod sinks;
 mod sqlite;
@@ -29,6 +32,7 @@ mod tx;
 mod users;
 
 pub use devices::DeviceRow;
+pub use grants::Grant;
 pub use idempotency::IdempotencyRow;
 pub use identities::{ForeignEnd, IdentityRow};
 pub use keys::{ApiKeyRow, KeyState, SigningKeyRow};

@@ -16,6 +16,44 @@ fn columns(scope: PolicyScope) -> (&'static str, Uuid) {
     }
 }
 
+/// The policies that a user may come under: the default, those of the groups, and an own one.
+pub(super) const OF_USER: &str = "SELECT scope, scope_id, body, 0 FROM policies \
+     WHERE scope = 'default' UNION ALL \
+     SELECT scope, scope_id, body, 0 FROM policies WHERE scope = 'user' AND scope_id = $1 UNION ALL \
+     SELECT p.scope, p.scope_id, p.body, g.priority FROM memberships m \
+     JOIN groups g ON g.id = m.group_id \
+     JOIN policies p ON p.scope = 'group' AND p.scope_id = g.id WHERE m.user_id = $1";
+
+/// The scope, its id, the policy, and the priority of its group.
+pub(super) type PolicyRow = (String, Uuid, String, i32);
+
+/// Which of those is in force.
+pub(super) fn choose(rows: Vec<PolicyRow>) -> Result<Policy> {
+    let (mut own, mut groups, mut default) = (None, Vec::new(), None);
+    for (name, id, body, priority) in rows {
+        let policy = read(&body)?;
+        match scope(&name, id)? {
+            PolicyScope::Default => default = Some(policy),
+            PolicyScope::User(_) => own = Some(policy),
+            PolicyScope::Group(group_id) => groups.push(GroupPolicy {
+                group_id,
+                priority,
+                policy,
+            }),
+        }
+    }
+    Ok(in_force(own, &groups, default.unwrap_or_default()))
+}
+
+fn scope(name: &str, id: Uuid) -> Result<PolicyScope> {
+    match name {
+        "default" => Ok(PolicyScope::Default),
+        "group" => Ok(PolicyScope::Group(GroupId(id))),
+        "user" => Ok(PolicyScope::User(UserId(id))),
+        _ => Err(corrupt("policies")),
+    }
+}
+
 fn read(body: &str) -> Result<Policy> {
     serde_json::from_str(body).map_err(|_| corrupt("policies"))
 }
@@ -35,36 +73,6 @@ impl Tx {
         body.as_deref().map(read).transpose()
     }
 
-    /// The policy in force for a user.
-    pub async fn find_policy_in_force(&mut self, user: UserId) -> Result<Policy> {
-        let own = self.find_policy(PolicyScope::User(user)).await?;
-        let groups = self.list_group_policies_of(user).await?;
-        let default = self
-            .find_policy(PolicyScope::Default)
-            .await?
-            .unwrap_or_default();
-        Ok(in_force(own, &groups, default))
-    }
-
-    async fn list_group_policies_of(&mut self, user: UserId) -> Result<Vec<GroupPolicy>> {
-        const SQL: &str = "SELECT g.id, g.priority, p.body FROM memberships m \
-             JOIN groups g ON g.id = m.group_id \
-             JOIN policies p ON p.scope = 'group' AND p.scope_id = g.id WHERE m.user_id = $1";
-        let rows: Vec<(Uuid, i32, String)> = on_either!(self, |c| sqlx::query_as(SQL)
-            .bind(user.0)
-            .fetch_all(c)
-            .await)?;
-        rows.into_iter()
-            .map(|(id, priority, body)| {
-                Ok(GroupPolicy {
-                    group_id: GroupId(id),
-                    priority,
-                    policy: read(&body)?,
-                })
-            })
-            .collect()
-    }
-
     /// Every policy, the default first.
     pub async fn list_policies(&mut self, limit: u32) -> Result<Vec<(PolicyScope, Policy)>> {
         const SQL: &str =
@@ -76,15 +84,7 @@ impl Tx {
                 .await
         })?;
         rows.into_iter()
-            .map(|(scope, id, body)| {
-                let scope = match scope.as_str() {
-                    "default" => PolicyScope::Default,
-                    "group" => PolicyScope::Group(GroupId(id)),
-                    "user" => PolicyScope::User(UserId(id)),
-                    _ => return Err(corrupt("policies")),
-                };
-                Ok((scope, read(&body)?))
-            })
+            .map(|(name, id, body)| Ok((scope(&name, id)?, read(&body)?)))
             .collect()
     }
 

@@ -9,10 +9,11 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres};
 use tokio::time::timeout;
 
+use super::lanes::{Driver, Lanes, Waits};
 use super::{Error, Result};
 use crate::domain::clock::Timestamp;
 use crate::domain::secret::DatabaseUrl;
@@ -29,19 +30,40 @@ const LIMITS: [(&str, &str); 3] = [
 const MIGRATION_LIMITS: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "60000")];
 /// How long a connection may take to come about, and anybody waits for one.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// How long a connection may take to show that it still is one.
-const PING: Duration = Duration::from_secs(1);
-/// A connection is replaced now and then, so that nodes find their way back after the address of the
-/// server has moved.
-const LIFE: Duration = Duration::from_mins(30);
 /// How long what is under way may take when the server stops.
 const CLOSE: Duration = Duration::from_secs(5);
-/// Waiting for one's turn is no news.
-const SLOW: Duration = Duration::from_secs(30);
+/// A connection is asked before it is relied on, and replaced now and then, so that nodes find their way back after
+/// the address of the server has moved.
+const WAITS: Waits = Waits {
+    acquire: ACQUIRE,
+    answer: Duration::from_secs(1),
+    life: Duration::from_mins(30),
+};
+/// An update that waited reads the row again; stricter levels fail instead.
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Those who write and those who read, on a schema that is up to date. Two pools: who holds locks may ask a
+impl Driver for Postgres {
+    type Address = PgConnectOptions;
+
+    async fn connect(address: &PgConnectOptions) -> sqlx::Result<PgConnection> {
+        let mut connection = within(ACQUIRE, address.connect()).await?;
+        keep_commits(&mut connection).await?;
+        Ok(connection)
+    }
+
+    async fn say(connection: &mut PgConnection, sql: &'static str) -> sqlx::Result<()> {
+        connection.execute(sqlx::raw_sql(sql)).await?;
+        Ok(())
+    }
+}
+
+/// Those who write and those who read, on a schema that is up to date. Apart from each other: who holds locks may ask a
 /// snapshot beside them, and must not wait for a connection that others hold who wait for those locks.
-pub(super) async fn open(url: &DatabaseUrl, connections: u32) -> Result<(PgPool, PgPool)> {
+pub(super) async fn open(
+    url: &DatabaseUrl,
+    connections: u32,
+) -> Result<(Lanes<Postgres>, Lanes<Postgres>)> {
     let options = PgConnectOptions::from_str(url.expose())?
         .application_name("sessionwire")
         .disable_statement_logging();
@@ -50,8 +72,8 @@ pub(super) async fn open(url: &DatabaseUrl, connections: u32) -> Result<(PgPool,
     let read = connections / 2;
     let write = connections - read;
     Ok((
-        pool(write).connect_with(options.clone()).await?,
-        pool(read).connect_with(options).await?,
+        Lanes::open(options.clone(), BEGIN_WRITE, WAITS, write).await?,
+        Lanes::open(options, BEGIN_READ, WAITS, read).await?,
     ))
 }
 
@@ -63,24 +85,6 @@ async fn migrate(options: PgConnectOptions) -> Result<()> {
     migrations.run(&mut connection).await?;
     connection.close().await?;
     Ok(())
-}
-
-fn pool(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections.max(1))
-        .acquire_timeout(ACQUIRE)
-        .acquire_slow_threshold(SLOW)
-        .max_lifetime(LIFE)
-        .after_connect(|connection, _| Box::pin(keep_commits(connection)))
-        .test_before_acquire(false)
-        .before_acquire(|connection, _| Box::pin(is_alive(connection)))
-        .after_release(|connection, _| Box::pin(is_alive(connection)))
-}
-
-/// Whether a connection still is one. The pool's own test would wait for as long as the network likes.
-async fn is_alive(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    within(PING, connection.ping()).await?;
-    Ok(true)
 }
 
 /// A position is never given twice: a commit that was answered survives a crash, whatever the server's
@@ -100,9 +104,9 @@ pub(super) async fn now(connection: &mut PgConnection) -> Result<Timestamp> {
 }
 
 /// Waits for what is under way, and closes every connection.
-pub(super) async fn close(pool: &PgPool) {
+pub(super) async fn close(lanes: &Lanes<Postgres>) {
     // A connection that the network swallowed can't be closed.
-    let _ = timeout(CLOSE, pool.close()).await;
+    let _ = timeout(CLOSE, lanes.close()).await;
 }
 
 /// An answer within a time, as an error of the connection where there is none.

@@ -11,6 +11,7 @@ use super::tx::{Done, Tx, is_kept, on_either};
 use crate::domain::binding::Binding;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::SessionId;
+use crate::domain::session::Session;
 
 /// Where a session stands in the chain of its refresh tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +27,15 @@ pub struct RefreshState {
 }
 
 impl Tx {
-    /// Makes the next refresh token the current one.
-    pub async fn update_refresh_state(&mut self, id: SessionId, state: RefreshState) -> Result<()> {
-        const SQL: &str = "UPDATE sessions SET generation = $2, rotated_at = $3, presented = $4 \
-             WHERE id = $1";
+    /// Writes that a session was used, until when it lives for that, and which refresh token is the current one.
+    pub async fn update_use(&mut self, session: &Session, state: RefreshState) -> Result<()> {
+        const SQL: &str = "UPDATE sessions SET last_active_at = $2, expires_at = $3, \
+             generation = $4, rotated_at = $5, presented = $6 WHERE id = $1 AND ended_at IS NULL";
         on_either!(self, |c| {
             sqlx::query(SQL)
-                .bind(id.0)
+                .bind(session.id.0)
+                .bind(session.last_active_at.as_millis())
+                .bind(session.expires_at.as_millis())
                 .bind(i64::from(state.generation))
                 .bind(state.rotated_at.as_millis())
                 .bind(state.presented)

@@ -7,42 +7,47 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
+use super::row::seq;
 use super::tx::{Tx, is_kept, on_either};
 use crate::domain::id::UserId;
 use crate::domain::standing::{Rights, Standing};
 
-/// A user, one of the groups, and one of the group's permissions.
-type RightRow = (Uuid, String, Option<String>, Option<String>);
+/// A user, one of the groups, one of the group's permissions, and the head of the log.
+type RightRow = (Uuid, String, Option<String>, Option<String>, i64);
 
 impl Tx {
-    /// The standings of these users; those that are gone are left out. The position is read before
-    /// the rights, so that it is never later than what was read.
+    /// The standings of these users; those that are gone are left out. The position is read with the rights, so
+    /// that it is never later than what was read.
     pub async fn list_standings(&mut self, users: &[UserId]) -> Result<Vec<Standing>> {
-        // In the model: `ReadHead`.
-        let as_of = self.find_head().await?;
-        let mut found: HashMap<Uuid, (String, Rights)> = HashMap::with_capacity(users.len());
-        // In the model: `ReadRights`.
+        let mut found: HashMap<Uuid, (String, i64, Rights)> = HashMap::with_capacity(users.len());
         for chunk in users.chunks(super::memberships::CHUNK) {
-            for (user, username, group, permission) in self.list_rights(chunk).await? {
+            for (user, username, group, permission, head) in self.list_rights(chunk).await? {
                 let entry = found.entry(user);
-                let (_, rights) = entry.or_insert_with(|| (username, Rights::default()));
+                let (.., rights) = entry.or_insert_with(|| (username, head, Rights::default()));
                 rights.groups.extend(group);
                 rights.permissions.extend(permission);
             }
         }
-        let standing = |(user, (username, rights)): (Uuid, (String, Rights))| Standing {
+        let standing = |(user, (username, head, rights)): (Uuid, (String, i64, Rights))| Standing {
             user_id: UserId(user),
             username: username.into(),
-            as_of,
+            as_of: seq(head),
             rights: Arc::new(rights),
         };
         Ok(found.into_iter().map(standing).collect())
     }
 
+    /// The rights of a user; none where the user is gone. In the model: `ReadRights`.
+    pub async fn find_rights(&mut self, user: UserId) -> Result<Option<Arc<Rights>>> {
+        let standing = self.list_standings(&[user]).await?.pop();
+        Ok(standing.map(|standing| standing.rights))
+    }
+
     async fn list_rights(&mut self, users: &[UserId]) -> Result<Vec<RightRow>> {
         let rows = on_either!(self, |c| {
             let mut query = QueryBuilder::new(
-                "SELECT u.id, u.username, g.name, p.permission FROM users u \
+                "SELECT u.id, u.username, g.name, p.permission, \
+                 (SELECT seq FROM log_head WHERE id = 1) FROM users u \
                  LEFT JOIN memberships m ON m.user_id = u.id \
                  LEFT JOIN groups g ON g.id = m.group_id \
                  LEFT JOIN group_permissions p ON p.group_id = g.id WHERE u.id IN (",

@@ -1,11 +1,11 @@
 //! Table `sessions`.
 
-use sqlx::QueryBuilder;
+use sqlx::{Database, QueryBuilder};
 use uuid::Uuid;
 
 use super::refresh::RefreshState;
 use super::row::{corrupt, platform, position, seconds, seq};
-use super::tx::{Done, Tx, is_kept, on_either};
+use super::tx::{Done, Tx, in_one_way, is_kept, on_either};
 use super::{Error, Result};
 use crate::domain::Reason;
 use crate::domain::access::InitiatingEntity;
@@ -15,14 +15,16 @@ use crate::domain::id::{DeviceId, SessionId, UserId};
 use crate::domain::policy::Lifetimes;
 use crate::domain::session::{Session, SessionEnd};
 
-const COLUMNS: &str = "SELECT id, user_id, device_id, device_name, platform, fence, created_at, \
-     last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
-     sign_in_max_age_s, address, user_agent, jkt, \
-     generation, rotated_at, presented, binding, ended_seq, ended_at, end_reason, ended_by, \
-     replaced_by_name, replaced_by_platform FROM sessions ";
+/// The columns of a session, of a table that is called `s`.
+pub(super) const COLUMNS: &str = "s.id, s.user_id, s.device_id, s.device_name, s.platform, s.fence, \
+     s.created_at, s.last_active_at, s.expires_at, s.remembered, s.idle_timeout_s, s.max_age_s, \
+     s.sign_in_max_age_s, s.address, s.user_agent, s.jkt, s.generation, s.rotated_at, s.presented, \
+     s.binding, s.ended_seq, s.ended_at, s.end_reason, s.ended_by, s.replaced_by_name, \
+     s.replaced_by_platform, (SELECT f.signed_in_at FROM foreign_sessions f \
+     WHERE f.session_id = s.id) AS signed_in_elsewhere_at";
 
 #[derive(sqlx::FromRow)]
-struct SessionRow {
+pub(super) struct SessionRow {
     id: Uuid,
     user_id: Uuid,
     device_id: Uuid,
@@ -49,6 +51,7 @@ struct SessionRow {
     ended_by: Option<String>,
     replaced_by_name: Option<String>,
     replaced_by_platform: Option<String>,
+    signed_in_elsewhere_at: Option<i64>,
 }
 
 /// Which sessions are wanted.
@@ -77,6 +80,10 @@ impl TryFrom<SessionRow> for Session {
             },
             fence: seq(row.fence),
             created_at: Timestamp::from_millis(row.created_at),
+            signed_in_at: row.signed_in_elsewhere_at.map_or(
+                Timestamp::from_millis(row.created_at),
+                Timestamp::from_seconds,
+            ),
             last_active_at: Timestamp::from_millis(row.last_active_at),
             expires_at: Timestamp::from_millis(row.expires_at),
             remembered: row.remembered,
@@ -115,15 +122,40 @@ fn read_end(row: &SessionRow) -> Result<Option<SessionEnd>> {
     }))
 }
 
+fn select<D: Database>() -> QueryBuilder<D>
+where
+    D::Arguments: Default,
+{
+    QueryBuilder::new(format!("SELECT {COLUMNS} FROM sessions s "))
+}
+
+impl SessionRow {
+    /// With the state of the refresh tokens.
+    pub(super) fn read(self) -> Result<(Session, RefreshState)> {
+        let binding = self.binding.as_deref().map(str::parse).transpose();
+        let state = RefreshState {
+            generation: u32::try_from(self.generation).map_err(|_| corrupt("sessions"))?,
+            rotated_at: Timestamp::from_millis(self.rotated_at),
+            presented: self.presented,
+            binding: binding.map_err(|_| corrupt("sessions"))?,
+        };
+        Ok((Session::try_from(self)?, state))
+    }
+}
+
 impl Tx {
-    /// Adds a session; its fence follows at the commit.
+    /// Adds a session, and notes its device, with the name and platform that it gives itself now. The session's
+    /// fence follows at the commit.
     pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
-        const SQL: &str = "INSERT INTO sessions (id, user_id, device_id, device_name, platform, \
+        const SQL: &str = "INSERT INTO devices (user_id, id, name, platform, first_seen_at, \
+             last_seen_at) VALUES ($2, $3, $4, $5, $7, $7) ON CONFLICT (user_id, id) DO UPDATE SET \
+             name = excluded.name, platform = excluded.platform, last_seen_at = excluded.last_seen_at; \
+             INSERT INTO sessions (id, user_id, device_id, device_name, platform, \
              fence, created_at, last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
              address, user_agent, generation, rotated_at, presented, sign_in_max_age_s, jkt) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $7, $15, $16, $17)";
-        on_either!(self, |c| {
-            sqlx::query(SQL)
+        in_one_way!(self, SQL, |query| {
+            query
                 .bind(session.id.0)
                 .bind(session.user_id.0)
                 .bind(session.device.id.0)
@@ -141,30 +173,16 @@ impl Tx {
                 .bind(false)
                 .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
                 .bind(&session.jkt)
-                .execute(c)
-                .await
-                .map(Done::from)
-        })?;
-        Ok(())
+        })
     }
 
     /// A session.
     pub async fn find_session(&mut self, id: SessionId) -> Result<Option<Session>> {
-        Ok(self
-            .find_session_to_refresh(id)
-            .await?
-            .map(|(session, _)| session))
+        let found = self.read_session(id, "").await?;
+        Ok(found.map(|(session, _)| session))
     }
 
-    /// A session and the state of its refresh tokens.
-    pub async fn find_session_to_refresh(
-        &mut self,
-        id: SessionId,
-    ) -> Result<Option<(Session, RefreshState)>> {
-        self.read_session(id, "").await
-    }
-
-    /// The same, held against other writers until the end of the transaction.
+    /// A session and the state of its refresh tokens, held against other writers until the end of the transaction.
     pub async fn lock_session(&mut self, id: SessionId) -> Result<Option<(Session, RefreshState)>> {
         self.read_session(id, self.to_hold()).await
     }
@@ -175,36 +193,19 @@ impl Tx {
         how: &'static str,
     ) -> Result<Option<(Session, RefreshState)>> {
         let row: Option<SessionRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(COLUMNS);
+            let mut query = select();
             query.push("WHERE id = ").push_bind(id.0).push(how);
             query.build_query_as().fetch_optional(c).await
         })?;
-        row.map(|row| {
-            let state = RefreshState {
-                generation: u32::try_from(row.generation).map_err(|_| corrupt("sessions"))?,
-                rotated_at: Timestamp::from_millis(row.rotated_at),
-                presented: row.presented,
-                binding: row
-                    .binding
-                    .as_deref()
-                    .map(str::parse)
-                    .transpose()
-                    .map_err(|_| corrupt("sessions"))?,
-            };
-            Ok((Session::try_from(row)?, state))
-        })
-        .transpose()
+        row.map(SessionRow::read).transpose()
     }
 
-    /// Those of these sessions that there are, and when the person signed in at an issuer, if at one.
-    pub async fn list_sessions_by_id(
-        &mut self,
-        ids: &[SessionId],
-    ) -> Result<Vec<(Session, Option<i64>)>> {
+    /// Those of these sessions that there are.
+    pub async fn list_sessions_by_id(&mut self, ids: &[SessionId]) -> Result<Vec<Session>> {
         let mut sessions = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(super::memberships::CHUNK) {
             let rows: Vec<SessionRow> = on_either!(self, |c| {
-                let mut query = QueryBuilder::new(COLUMNS);
+                let mut query = select();
                 let mut list = query.push("WHERE id IN (").separated(", ");
                 for id in chunk {
                     list.push_bind(id.0);
@@ -216,10 +217,8 @@ impl Tx {
                     .fetch_all(c)
                     .await
             })?;
-            let signed_in_at = self.list_signed_in_at(chunk).await?;
             for row in rows {
-                let at = signed_in_at.get(&row.id).copied();
-                sessions.push((Session::try_from(row)?, at));
+                sessions.push(Session::try_from(row)?);
             }
         }
         Ok(sessions)
@@ -228,7 +227,7 @@ impl Tx {
     /// A user's sessions that have not been ended, oldest first. Some may be past their expiry.
     pub async fn list_unended_sessions(&mut self, user: UserId) -> Result<Vec<Session>> {
         let rows: Vec<SessionRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(COLUMNS);
+            let mut query = select();
             query
                 .push("WHERE ended_at IS NULL AND user_id = ")
                 .push_bind(user.0);
@@ -242,7 +241,7 @@ impl Tx {
     pub async fn lock_unended_sessions(&mut self, user: UserId) -> Result<Vec<Session>> {
         let how = self.to_hold();
         let rows: Vec<SessionRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(COLUMNS);
+            let mut query = select();
             query
                 .push("WHERE ended_at IS NULL AND user_id = ")
                 .push_bind(user.0);
@@ -262,7 +261,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<Session>> {
         let rows: Vec<SessionRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(COLUMNS);
+            let mut query = select();
             query
                 .push("WHERE ended_at IS NULL AND id > ")
                 .push_bind(after.0);
@@ -282,7 +281,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<Session>> {
         let rows: Vec<SessionRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(COLUMNS);
+            let mut query = select();
             query
                 .push("WHERE id > ")
                 .push_bind(after.unwrap_or_default());
@@ -319,7 +318,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<Session>> {
         let rows: Vec<SessionRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(COLUMNS);
+            let mut query = select();
             query
                 .push("WHERE ended_at IS NULL AND expires_at <= ")
                 .push_bind(now.as_millis());

@@ -5,11 +5,11 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Sqlite, SqliteConnection};
 
 use super::Result;
+use super::lanes::{Driver, Lanes, Waits};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -18,27 +18,39 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a connection that reads keeps of the file for itself, in KiB: little, since the system keeps it for all of
 /// them. A writer has SQLite's 2,000.
 const READERS_CACHE: &str = "-500";
-/// Waiting for one's turn is no news; under load a line for each who waits would drown all other.
-const SLOW: Duration = Duration::from_secs(30);
+/// A deferred transaction that reads and then writes fails at once when another one has written in between; an
+/// immediate one waits for its turn.
+const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+const BEGIN_READ: &str = "BEGIN";
+/// A connection is a thread of this process: it needs no replacing.
+const WAITS: Waits = Waits {
+    acquire: Duration::from_secs(30),
+    answer: Duration::from_secs(15),
+    life: Duration::MAX,
+};
+
+impl Driver for Sqlite {
+    type Address = SqliteConnectOptions;
+
+    async fn connect(address: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
+        address.connect().await
+    }
+
+    async fn say(connection: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
+        sqlx::query(sql).execute(connection).await?;
+        Ok(())
+    }
+}
 
 /// The writer and the readers, on a schema that is up to date.
-pub(super) async fn open(path: &Path, readers: u32) -> Result<(SqlitePool, SqlitePool)> {
-    let connect = options(path)?;
-    let write = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_slow_threshold(SLOW)
-        .connect_with(connect.clone())
-        .await?;
-    MIGRATIONS.run(&write).await?;
-    let read = SqlitePoolOptions::new()
-        .max_connections(readers.max(1))
-        .acquire_slow_threshold(SLOW)
-        .connect_with(
-            connect
-                .pragma("query_only", "on")
-                .pragma("cache_size", READERS_CACHE),
-        )
-        .await?;
+pub(super) async fn open(path: &Path, readers: u32) -> Result<(Lanes<Sqlite>, Lanes<Sqlite>)> {
+    let address = options(path)?;
+    let write = Lanes::open(address.clone(), BEGIN_WRITE, WAITS, 1).await?;
+    MIGRATIONS.run(write.look().await?.connection()?).await?;
+    let address = address
+        .pragma("query_only", "on")
+        .pragma("cache_size", READERS_CACHE);
+    let read = Lanes::open(address, BEGIN_READ, WAITS, readers).await?;
     Ok((write, read))
 }
 
@@ -58,5 +70,6 @@ fn options(path: &Path) -> Result<SqliteConnectOptions> {
         // A position is never given twice: a commit that was answered survives a power cut.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
-        .optimize_on_close(true, None))
+        .optimize_on_close(true, None)
+        .disable_statement_logging())
 }

@@ -1,14 +1,15 @@
 //! The store and its transactions: an enum over drivers and one SQL text for all of them.
 //!
-//! To add a driver: a variant of `Inner` and `Pools`, an arm in `on_either!`, its migrations. It may
+//! To add a driver: a variant of `Inner` and `Database`, an arm in `on_either!`, its migrations. It may
 //! not know any table.
 
 use std::path::PathBuf;
 
-use sqlx::postgres::{PgPool, PgQueryResult};
-use sqlx::sqlite::{SqlitePool, SqliteQueryResult};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::postgres::PgQueryResult;
+use sqlx::sqlite::SqliteQueryResult;
+use sqlx::{Postgres, Sqlite};
 
+use super::lanes::{Lane, Lanes};
 use super::{Result, postgres, sqlite};
 use crate::domain::access::Cause;
 use crate::domain::clock::Timestamp;
@@ -19,18 +20,65 @@ use crate::domain::secret::DatabaseUrl;
 macro_rules! on_either {
     ($tx:expr, |$connection:ident| $body:expr) => {
         match &mut $tx.inner {
-            $crate::storage::tx::Inner::Sqlite(transaction) => {
-                let $connection = &mut **transaction;
+            $crate::storage::tx::Inner::Sqlite(lane) => {
+                let $connection = lane.connection()?;
                 $body
             }
-            $crate::storage::tx::Inner::Postgres(transaction) => {
-                let $connection = &mut **transaction;
+            $crate::storage::tx::Inner::Postgres(lane) => {
+                let $connection = lane.connection()?;
                 $body
             }
         }
     };
 }
 pub(super) use on_either;
+
+/// Runs statements that are separated by `;` and share their values: SQLite takes them all in one way to its thread,
+/// PostgreSQL takes one at a time.
+macro_rules! in_one_way {
+    ($tx:expr, $sql:expr, |$query:ident| $bound:expr) => {
+        match &mut $tx.inner {
+            $crate::storage::tx::Inner::Sqlite(lane) => {
+                let $query = sqlx::query($sql);
+                $bound.execute(lane.connection()?).await?;
+                Ok(())
+            }
+            $crate::storage::tx::Inner::Postgres(lane) => {
+                let connection = lane.connection()?;
+                for statement in $sql.split(';') {
+                    let $query = sqlx::query(statement);
+                    $bound.execute(&mut *connection).await?;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+pub(super) use in_one_way;
+
+/// The same for statements that are not written yet, with their rows, one after the other.
+macro_rules! rows_in_one_way {
+    ($tx:expr, $statements:expr, |$query:ident| $bound:expr, |$row:ident| $read:expr) => {
+        match &mut $tx.inner {
+            $crate::storage::tx::Inner::Sqlite(lane) => {
+                let $query = sqlx::query(sqlx::AssertSqlSafe($statements.join("; ")));
+                for $row in &$bound.fetch_all(lane.connection()?).await? {
+                    $read;
+                }
+            }
+            $crate::storage::tx::Inner::Postgres(lane) => {
+                let connection = lane.connection()?;
+                for statement in $statements {
+                    let $query = sqlx::query(sqlx::AssertSqlSafe(statement));
+                    for $row in &$bound.fetch_all(&mut *connection).await? {
+                        $read;
+                    }
+                }
+            }
+        }
+    };
+}
+pub(super) use rows_in_one_way;
 
 /// Whether a statement about these is kept for the next time. There is another text for each number of them: for all
 /// numbers they would take megabytes.
@@ -86,69 +134,71 @@ pub enum StoreOptions {
 /// A handle on the database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pools: Pools,
+    database: Database,
 }
 
 #[derive(Clone, Debug)]
-enum Pools {
+enum Database {
     /// SQLite has one writer at a time: one connection writes, the others read beside it.
-    Sqlite { write: SqlitePool, read: SqlitePool },
+    Sqlite {
+        write: Lanes<Sqlite>,
+        read: Lanes<Sqlite>,
+    },
     /// PostgreSQL has many; `locks` says who waits for whom.
-    Postgres { write: PgPool, read: PgPool },
+    Postgres {
+        write: Lanes<Postgres>,
+        read: Lanes<Postgres>,
+    },
 }
 
 impl Store {
     /// Opens the database and brings its schema up to date.
     pub async fn open(options: &StoreOptions) -> Result<Self> {
-        let pools = match options {
+        let database = match options {
             StoreOptions::Sqlite { path, readers } => {
                 let (write, read) = sqlite::open(path, *readers).await?;
-                Pools::Sqlite { write, read }
+                Database::Sqlite { write, read }
             }
             StoreOptions::Postgres { url, connections } => {
                 let (write, read) = postgres::open(url, *connections).await?;
-                Pools::Postgres { write, read }
+                Database::Postgres { write, read }
             }
         };
-        Ok(Self { pools })
+        Ok(Self { database })
     }
 
     /// A transaction that may write. Dropped without a commit it changes nothing.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx::new(match &self.pools {
-            // A deferred transaction that reads and then writes fails at once when another one has
-            // written in between; an immediate one waits for its turn.
-            Pools::Sqlite { write, .. } => {
-                Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
-            }
-            // An update that waited reads the row again; stricter levels fail instead.
-            Pools::Postgres { write, .. } => Inner::Postgres(
-                write
-                    .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-                    .await?,
-            ),
+        Ok(Tx::new(match &self.database {
+            Database::Sqlite { write, .. } => Inner::Sqlite(write.begin().await?),
+            Database::Postgres { write, .. } => Inner::Postgres(write.begin().await?),
         }))
     }
 
-    /// A snapshot to read from.
+    /// A snapshot to read from, for what takes several statements that must fit together.
     pub async fn read(&self) -> Result<Tx> {
-        Ok(Tx::new(match &self.pools {
-            Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
-            Pools::Postgres { read, .. } => Inner::Postgres(
-                read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?,
-            ),
+        Ok(Tx::new(match &self.database {
+            Database::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            Database::Postgres { read, .. } => Inner::Postgres(read.begin().await?),
+        }))
+    }
+
+    /// The present to read from: each statement sees what is committed when it runs.
+    pub async fn look(&self) -> Result<Tx> {
+        Ok(Tx::new(match &self.database {
+            Database::Sqlite { read, .. } => Inner::Sqlite(read.look().await?),
+            Database::Postgres { read, .. } => Inner::Postgres(read.look().await?),
         }))
     }
 
     /// Waits for what is under way and closes every connection.
     pub async fn close(&self) {
-        match &self.pools {
-            Pools::Sqlite { write, read } => {
+        match &self.database {
+            Database::Sqlite { write, read } => {
                 read.close().await;
                 write.close().await;
             }
-            Pools::Postgres { write, read } => {
+            Database::Postgres { write, read } => {
                 postgres::close(read).await;
                 postgres::close(write).await;
             }
@@ -163,8 +213,8 @@ pub struct Tx {
 }
 
 pub(super) enum Inner {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Lane<Sqlite>),
+    Postgres(Lane<Postgres>),
 }
 
 /// An event on its way into the log.
@@ -201,8 +251,8 @@ impl Tx {
 
     pub(super) async fn finish(self) -> Result<()> {
         match self.inner {
-            Inner::Sqlite(transaction) => transaction.commit().await?,
-            Inner::Postgres(transaction) => transaction.commit().await?,
+            Inner::Sqlite(lane) => lane.commit().await?,
+            Inner::Postgres(lane) => lane.commit().await?,
         }
         Ok(())
     }
@@ -211,15 +261,15 @@ impl Tx {
     pub async fn now(&mut self) -> Result<Option<Timestamp>> {
         match &mut self.inner {
             Inner::Sqlite(_) => Ok(None),
-            Inner::Postgres(transaction) => Ok(Some(postgres::now(transaction).await?)),
+            Inner::Postgres(lane) => Ok(Some(postgres::now(lane.connection()?).await?)),
         }
     }
 
     /// Gives everything up.
     pub async fn roll_back(self) -> Result<()> {
         match self.inner {
-            Inner::Sqlite(transaction) => transaction.rollback().await?,
-            Inner::Postgres(transaction) => transaction.rollback().await?,
+            Inner::Sqlite(lane) => lane.roll_back().await?,
+            Inner::Postgres(lane) => lane.roll_back().await?,
         }
         Ok(())
     }

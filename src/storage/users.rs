@@ -67,12 +67,21 @@ impl Tx {
         &mut self,
         id: UserId,
     ) -> Result<Option<(User, Option<String>)>> {
+        self.read_user(id, "").await
+    }
+
+    pub(super) async fn read_user(
+        &mut self,
+        id: UserId,
+        how: &'static str,
+    ) -> Result<Option<(User, Option<String>)>> {
         const SQL: &str = "SELECT id, username, display_name, external_id, status, password_hash, \
-             created_at FROM users WHERE id = $1";
-        let row: Option<UserRow> = on_either!(self, |c| sqlx::query_as(SQL)
-            .bind(id.0)
-            .fetch_optional(c)
-            .await)?;
+             created_at FROM users WHERE id = ";
+        let row: Option<UserRow> = on_either!(self, |c| {
+            let mut query = QueryBuilder::new(SQL);
+            query.push_bind(id.0).push(how);
+            query.build_query_as().fetch_optional(c).await
+        })?;
         row.map(UserRow::read).transpose()
     }
 

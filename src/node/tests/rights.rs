@@ -249,6 +249,7 @@ fn kept_session(world: &World, seq: Seq) -> Session {
         },
         fence: Seq(0),
         created_at: now,
+        signed_in_at: now,
         last_active_at: now,
         expires_at: now,
         remembered: false,

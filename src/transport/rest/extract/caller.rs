@@ -13,7 +13,7 @@ use crate::domain::error::Error;
 use crate::domain::id::ApiKeyId;
 use crate::domain::permission;
 use crate::domain::secret::Bearer;
-use crate::node::Certainty;
+use crate::node::{Certainty, Service};
 use crate::service::{Call, Mode, Origin, Power};
 use crate::transport::cookies::{self, Sent};
 use crate::transport::possession::SCHEME;
@@ -122,9 +122,8 @@ pub(super) async fn recognise(
         return Err(Error::TokenInvalid.into());
     }
     if token.starts_with(API_KEY_PREFIX) {
-        let key = Bearer::new(token.to_owned());
-        let key = rest.core.authenticate_api_key(&key).await?;
-        return Ok(Identity::ApiKey(key.id, key.scopes.into()));
+        let Service { id, scopes } = service_of(token, rest).await?;
+        return Ok(Identity::ApiKey(id, scopes));
     }
     let seen = rest.tokens.look_up(token);
     if !seen.is_known()
@@ -135,6 +134,21 @@ pub(super) async fn recognise(
     let claims = rest.tokens.check(&seen, origin, Certainty::Leased).await?;
     rest.core.note_presented(&claims).await?;
     Ok(Identity::User(claims))
+}
+
+/// The service that has this API key.
+async fn service_of(key: &str, rest: &RestState) -> Result<Service, Error> {
+    if let Some(known) = rest.node.find_service(key) {
+        return Ok(known);
+    }
+    let found = Bearer::new(key.to_owned());
+    let found = rest.core.authenticate_api_key(&found).await?;
+    let service = Service {
+        id: found.id,
+        scopes: found.scopes.into(),
+    };
+    rest.node.remember_service(key, service.clone());
+    Ok(service)
 }
 
 /// Whether it is an API key, or stands for one.

@@ -1,0 +1,300 @@
+//! Connections to the database, of which each is one's alone until it is given back. A lane is given back at once
+//! where nothing was left open on it, so that whoever waits goes on, and nothing is asked of a connection that has just
+//! answered: each statement is a way to another thread, or over the network.
+//!
+//! It may not know any table, nor what a driver's statements say.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sqlx::{Connection as _, Database};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+/// After so long a silence a connection is asked whether it still is one.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What is said on a connection when nothing is to come of it.
+const ROLLBACK: &str = "ROLLBACK";
+const COMMIT: &str = "COMMIT";
+
+/// A database whose connections can be lanes.
+pub(super) trait Driver: Database {
+    /// Where the database is, and how a connection begins.
+    type Address: Send + Sync + 'static;
+
+    /// A new connection.
+    fn connect(
+        address: &Self::Address,
+    ) -> impl Future<Output = sqlx::Result<Self::Connection>> + Send;
+
+    /// Says something that answers nothing.
+    fn say(
+        connection: &mut Self::Connection,
+        sql: &'static str,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+}
+
+/// How long anything around a transaction may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waits {
+    /// Until one has a connection.
+    pub(super) acquire: Duration,
+    /// Until an old connection answers.
+    pub(super) answer: Duration,
+    /// Until a connection is replaced.
+    pub(super) life: Duration,
+}
+
+/// So many connections at most.
+pub(super) struct Lanes<D: Driver> {
+    shared: Arc<Shared<D>>,
+}
+
+struct Shared<D: Driver> {
+    address: D::Address,
+    /// How a transaction begins.
+    begin: &'static str,
+    waits: Waits,
+    count: u32,
+    places: Arc<Semaphore>,
+    free: Mutex<Vec<Held<D>>>,
+}
+
+/// A connection, and what is known of it.
+struct Held<D: Driver> {
+    connection: D::Connection,
+    since: Instant,
+    answered: Instant,
+}
+
+/// A connection that is one's own, with a transaction on it or without.
+pub(super) struct Lane<D: Driver> {
+    held: Option<Held<D>>,
+    /// Whether a transaction has begun that has not ended.
+    is_open: bool,
+    shared: Arc<Shared<D>>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl<D: Driver> Clone for Lanes<D> {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { shared }
+    }
+}
+
+impl<D: Driver> std::fmt::Debug for Lanes<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lanes").finish_non_exhaustive()
+    }
+}
+
+impl<D: Driver> Lanes<D> {
+    /// Lanes to there, of which the first is opened now.
+    pub(super) async fn open(
+        address: D::Address,
+        begin: &'static str,
+        waits: Waits,
+        count: u32,
+    ) -> sqlx::Result<Self> {
+        let count = count.max(1);
+        let shared = Shared {
+            address,
+            begin,
+            waits,
+            count,
+            places: Arc::new(Semaphore::new(usize::try_from(count).unwrap_or(usize::MAX))),
+            free: Mutex::default(),
+        };
+        let first = shared.connect().await?;
+        shared.free.lock().push(first);
+        let shared = Arc::new(shared);
+        Ok(Self { shared })
+    }
+
+    /// A lane with a transaction on it.
+    pub(super) async fn begin(&self) -> sqlx::Result<Lane<D>> {
+        self.within_patience(self.take(Some(self.shared.begin)))
+            .await
+    }
+
+    /// A lane without one: each statement stands alone.
+    pub(super) async fn look(&self) -> sqlx::Result<Lane<D>> {
+        self.within_patience(self.take(None)).await
+    }
+
+    /// Waits for what is under way, and closes every connection.
+    pub(super) async fn close(&self) {
+        let all = self.shared.places.acquire_many(self.shared.count).await;
+        self.shared.places.close();
+        drop(all);
+        let free = std::mem::take(&mut *self.shared.free.lock());
+        for held in free {
+            // Closed or not, it is gone.
+            drop(held.connection.close().await);
+        }
+    }
+
+    async fn within_patience(
+        &self,
+        lane: impl Future<Output = sqlx::Result<Lane<D>>>,
+    ) -> sqlx::Result<Lane<D>> {
+        let waited = timeout(self.shared.waits.acquire, lane).await;
+        waited.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    /// `first`: what begins a transaction. An old connection that can't say it is replaced.
+    async fn take(&self, first: Option<&'static str>) -> sqlx::Result<Lane<D>> {
+        let place = Arc::clone(&self.shared.places).acquire_owned().await;
+        let mut lane = Lane {
+            held: None,
+            is_open: false,
+            shared: Arc::clone(&self.shared),
+            place: Some(place.map_err(|_| sqlx::Error::PoolClosed)?),
+        };
+        while let Some(held) = self.shared.next_free() {
+            lane.held = Some(held);
+            match lane.wake(first).await {
+                Ok(()) => return Ok(lane),
+                Err(error) if is_lost(&error) => lane.give_up(),
+                Err(error) => return Err(error),
+            }
+        }
+        lane.held = Some(self.shared.connect().await?);
+        if let Some(first) = first {
+            lane.say_first(first).await?;
+        }
+        Ok(lane)
+    }
+}
+
+impl<D: Driver> Shared<D> {
+    async fn connect(&self) -> sqlx::Result<Held<D>> {
+        let connection = D::connect(&self.address).await?;
+        let now = Instant::now();
+        Ok(Held {
+            connection,
+            since: now,
+            answered: now,
+        })
+    }
+
+    /// The one that was used last, so that those which are not needed are not kept awake.
+    fn next_free(&self) -> Option<Held<D>> {
+        let oldest = self.waits.life;
+        let mut free = self.free.lock();
+        loop {
+            let held = free.pop()?;
+            if held.since.elapsed() < oldest {
+                return Some(held);
+            }
+        }
+    }
+
+    fn give_back(&self, mut held: Held<D>) {
+        held.answered = Instant::now();
+        self.free.lock().push(held);
+    }
+}
+
+impl<D: Driver> Lane<D> {
+    /// The connection.
+    pub(super) fn connection(&mut self) -> sqlx::Result<&mut D::Connection> {
+        let held = self.held.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        Ok(&mut held.connection)
+    }
+
+    /// The commit was said with something else.
+    pub(super) fn has_committed(&mut self) {
+        self.is_open = false;
+    }
+
+    /// Ends the transaction, if there is one, for good.
+    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
+        self.end(COMMIT).await
+    }
+
+    /// Gives up what was written.
+    pub(super) async fn roll_back(mut self) -> sqlx::Result<()> {
+        self.end(ROLLBACK).await
+    }
+
+    async fn end(&mut self, how: &'static str) -> sqlx::Result<()> {
+        if self.is_open {
+            D::say(self.connection()?, how).await?;
+            self.is_open = false;
+        }
+        Ok(())
+    }
+
+    /// Says what is to be said first; where that is nothing, asks one who was silent for long whether it is there.
+    async fn wake(&mut self, first: Option<&'static str>) -> sqlx::Result<()> {
+        let answer = self.shared.waits.answer;
+        let silent = self.held.as_ref().map(|held| held.answered.elapsed());
+        let woken = match first {
+            Some(first) => timeout(answer, self.say_first(first)).await,
+            None if silent.is_some_and(|silent| silent >= SILENCE) => {
+                timeout(answer, self.connection()?.ping()).await
+            }
+            None => return Ok(()),
+        };
+        woken.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+    }
+
+    async fn say_first(&mut self, first: &'static str) -> sqlx::Result<()> {
+        // Open from now on: who is cut off here does not know whether it has begun.
+        self.is_open = true;
+        let said = D::say(self.connection()?, first).await;
+        self.is_open = said.is_ok();
+        said
+    }
+
+    fn give_up(&mut self) {
+        self.held = None;
+        self.is_open = false;
+    }
+}
+
+impl<D: Driver> Drop for Lane<D> {
+    fn drop(&mut self) {
+        let Some(mut held) = self.held.take() else {
+            return;
+        };
+        if !self.is_open {
+            self.shared.give_back(held);
+            return;
+        }
+        // Outside of a runtime the connection is closed, which gives up what was open as well.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (shared, place) = (Arc::clone(&self.shared), self.place.take());
+        runtime.spawn(async move {
+            let rolled_back = D::say(&mut held.connection, ROLLBACK);
+            if let Ok(Ok(())) = timeout(shared.waits.acquire, rolled_back).await {
+                shared.give_back(held);
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Whether the connection is at fault, not what was said.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => true,
+        // The server ends the session with words of its own.
+        other => other
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+    }
+}
