@@ -2,6 +2,7 @@
 //! what is written down and read about it is shared by many sessions. It may not know where a token came back.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sessionwire_guard::Claims;
@@ -17,6 +18,10 @@ use crate::domain::session::Outlook;
 const REMEMBERED_MAX: usize = 100_000;
 /// How many share a transaction.
 const AT_ONCE: usize = 256;
+/// So many at once are a crowd, of whom more are to come.
+const CROWD: usize = 4;
+/// How long more of a crowd may come before the next transaction.
+const GATHERING: Duration = Duration::from_millis(3);
 
 /// Who waits, and what is known already.
 #[derive(Default)]
@@ -92,7 +97,14 @@ impl Core {
                 Ok(outlook) => return Ok(outlook),
                 // Whoever had the turn failed.
                 Err(TryRecvError::Closed) => return Err(Error::CannotDecide),
-                Err(TryRecvError::Empty) => self.answer_all(self.presented.take()).await?,
+                Err(TryRecvError::Empty) => {
+                    let waiting = self.presented.take();
+                    let is_crowd = waiting.len() >= CROWD;
+                    self.answer_all(waiting).await?;
+                    if is_crowd {
+                        tokio::time::sleep(GATHERING).await;
+                    }
+                }
             }
         }
     }

@@ -64,9 +64,6 @@ impl Core {
         if !tx.end_session(session.id, &end).await? {
             return Ok(None);
         }
-        let ended_at = now;
-        tx.end_foreign_of(session.id, ForeignEnd { ended_at, reason })
-            .await?;
         tx.record(
             cause,
             Event::SessionEnded(SessionEnded {
@@ -118,7 +115,7 @@ impl Core {
     /// A service that acts for the person gives a token of this session back.
     pub async fn give_back(&self, call: &Call, id: SessionId) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
-        if let Some(session) = lock_with_user(&mut tx, id).await? {
+        if let Some(session) = tx.lock_session_and_user(id).await? {
             check_power(call, &mut tx, session.user_id).await?;
             self.end(&mut tx, &session, Reason::SignedOut, &call.cause, None)
                 .await?;
@@ -149,7 +146,8 @@ impl Core {
         id: SessionId,
     ) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
-        let session = lock_with_user(&mut tx, id)
+        let session = tx
+            .lock_session_and_user(id)
             .await?
             .filter(|session| session.user_id == user);
         let session = session.ok_or(Error::NotFound("session"))?;
@@ -161,7 +159,8 @@ impl Core {
     /// An administrator ends a session.
     pub async fn end_session(&self, call: &Call, id: SessionId) -> Result<Done<()>> {
         let mut tx = self.begin().await?;
-        let session = lock_with_user(&mut tx, id)
+        let session = tx
+            .lock_session_and_user(id)
             .await?
             .ok_or(Error::NotFound("session"))?;
         check_power(call, &mut tx, session.user_id).await?;
@@ -268,15 +267,6 @@ impl Core {
         self.commit(tx).await?;
         Ok(())
     }
-}
-
-/// A session, held with its user: whose it is never changes.
-async fn lock_with_user(tx: &mut Tx, id: SessionId) -> Result<Option<Session>> {
-    let Some(found) = tx.find_session(id).await? else {
-        return Ok(None);
-    };
-    tx.lock_users(&[found.user_id]).await?;
-    Ok(tx.lock_session(id).await?.map(|(session, _)| session))
 }
 
 /// A key with the scope `sessions` never touches a session of an administrator.

@@ -174,24 +174,6 @@ impl Tx {
         Ok(ids.into_iter().map(SessionId).collect())
     }
 
-    /// The sign-in that a session came of goes on at its issuer, and is over here.
-    pub async fn end_foreign_of(&mut self, id: SessionId, end: ForeignEnd) -> Result<()> {
-        const SQL: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
-             SELECT issuer, subject, session_key, $2, $3 FROM foreign_sessions WHERE session_id = $1 \
-             ON CONFLICT (issuer, subject, session_key) \
-             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason";
-        on_either!(self, |c| {
-            sqlx::query(SQL)
-                .bind(id.0)
-                .bind(end.ended_at.as_millis())
-                .bind(end.reason.as_str())
-                .execute(c)
-                .await
-                .map(Done::from)
-        })?;
-        Ok(())
-    }
-
     /// Every sign-in elsewhere is over here: of a user, or of everybody.
     pub async fn end_identities_of(&mut self, user: Option<UserId>, end: ForeignEnd) -> Result<()> {
         const SQL: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \

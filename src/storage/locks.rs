@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use super::Result;
 use super::tx::{Inner, Tx};
-use crate::domain::id::UserId;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::issuer::{ForeignSession, Identity, SessionKey};
+use crate::domain::session::Session;
 use crate::domain::user::User;
 
 /// The first half of the numbers of locks that are no rows; the second says which.
@@ -98,7 +99,7 @@ impl Tx {
         Ok(found.map(|(user, _)| user))
     }
 
-    /// The same, with the hash of the password. In the model: `Lock`.
+    /// The same, with the hash of the password.
     pub async fn lock_user_and_hash(
         &mut self,
         id: UserId,
@@ -123,6 +124,16 @@ impl Tx {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let query = sqlx::query(SQL).bind(ids);
         Ok(query.fetch_all(lane.connection()?).await?.len())
+    }
+
+    /// A session, held with its user: whose it is never changes.
+    pub async fn lock_session_and_user(&mut self, id: SessionId) -> Result<Option<Session>> {
+        let found = self.find_session(id).await?;
+        let (Some(session), Inner::Postgres(_)) = (&found, &self.inner) else {
+            return Ok(found);
+        };
+        self.lock_users(&[session.user_id]).await?;
+        Ok(self.lock_session(id).await?.map(|(session, _)| session))
     }
 
     /// What makes a statement hold the rows that it reads. Of rows alone it needs no look of its own: one that

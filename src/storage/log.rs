@@ -103,7 +103,7 @@ impl Store {
             tx.finish().await?;
             return Ok(Vec::new());
         }
-        // In the model: `Append`, and with the last of them `Commit`.
+        // In the model: `Append`.
         let mut entries = Vec::with_capacity(recorded.len());
         let mut chunks = recorded.chunks(EVENTS_PER_APPEND).peekable();
         while let Some(chunk) = chunks.next() {
@@ -120,6 +120,7 @@ impl Store {
                     }),
             );
         }
+        // In the model: `Commit`. Where it went with the last append, it is done.
         tx.finish().await?;
         Ok(entries)
     }

@@ -173,7 +173,8 @@ impl Tx {
                 .bind(false)
                 .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
                 .bind(&session.jkt)
-        })
+        });
+        Ok(())
     }
 
     /// A session.
@@ -338,25 +339,27 @@ impl Tx {
         Ok(ids.into_iter().map(UserId).collect())
     }
 
-    /// Ends a session unless it has ended before: the first writer's reason stands. The position
-    /// follows at the commit.
+    /// Ends a session unless it has ended before: the first writer's reason stands. The sign-in that it came of
+    /// goes on at its issuer, and is over here. The position follows at the commit.
     pub async fn end_session(&mut self, id: SessionId, end: &SessionEnd) -> Result<bool> {
-        const SQL: &str = "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4, \
+        const SQL: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
+             SELECT f.issuer, f.subject, f.session_key, $2, $3 FROM foreign_sessions f \
+             JOIN sessions s ON s.id = f.session_id WHERE s.id = $1 AND s.ended_at IS NULL \
+             ON CONFLICT (issuer, subject, session_key) \
+             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason; \
+             UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4, \
              replaced_by_name = $5, replaced_by_platform = $6 WHERE id = $1 AND ended_at IS NULL";
         let replaced_by = end.replaced_by.as_ref();
-        let done = on_either!(self, |c| {
-            sqlx::query(SQL)
+        let done = in_one_way!(self, SQL, |query| {
+            query
                 .bind(id.0)
                 .bind(end.at.as_millis())
                 .bind(end.reason.as_str())
                 .bind(end.initiating_entity.as_str())
                 .bind(replaced_by.map(|device| device.device_name.as_str()))
                 .bind(replaced_by.map(|device| device.platform.as_str()))
-                .execute(c)
-                .await
-                .map(Done::from)
-        })?;
-        Ok(done.rows_affected() == 1)
+        });
+        Ok(done.rows_affected() > 0)
     }
 
     /// Writes when a session was last used, the rules it lives by and when it ends by itself.

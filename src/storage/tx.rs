@@ -40,16 +40,17 @@ macro_rules! in_one_way {
         match &mut $tx.inner {
             $crate::storage::tx::Inner::Sqlite(lane) => {
                 let $query = sqlx::query($sql);
-                $bound.execute(lane.connection()?).await?;
-                Ok(())
+                let done = $bound.execute(lane.connection()?).await?;
+                $crate::storage::tx::Done::from(done)
             }
             $crate::storage::tx::Inner::Postgres(lane) => {
                 let connection = lane.connection()?;
+                let mut done = sqlx::postgres::PgQueryResult::default();
                 for statement in $sql.split(';') {
                     let $query = sqlx::query(statement);
-                    $bound.execute(&mut *connection).await?;
+                    done.extend([$bound.execute(&mut *connection).await?]);
                 }
-                Ok(())
+                $crate::storage::tx::Done::from(done)
             }
         }
     };
