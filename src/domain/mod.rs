@@ -33,5 +33,6 @@ pub mod session;
 pub mod standing;
 pub mod text;
 pub mod user;
+pub mod way;
 
 pub use sessionwire_guard::Reason;

@@ -89,6 +89,25 @@ pub struct Outlook {
     pub notice_at: Timestamp,
 }
 
+/// As much of a session as its outlook needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Whose it is.
+    pub session: SessionId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When the person proved who they are.
+    pub signed_in_at: Timestamp,
+    /// When the person last used it.
+    pub last_active_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// The rules it lives by.
+    pub lifetimes: Lifetimes,
+    /// Whether it was ended.
+    pub has_ended: bool,
+}
+
 /// As much of a live session as the rules about limits need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveSession {
@@ -119,9 +138,21 @@ impl Session {
         }
     }
 
+    /// As much as the rules about limits need.
+    pub fn as_live(&self) -> LiveSession {
+        LiveSession {
+            id: self.id,
+            device_id: self.device.id,
+            platform: self.device.platform,
+            fence: self.fence,
+        }
+    }
+}
+
+impl Life {
     /// How long it can be used yet; `None` where it has ended.
     pub fn outlook(&self, now: Timestamp) -> Option<Outlook> {
-        if !self.is_live(now) {
+        if self.has_ended || self.expires_at <= now {
             return None;
         }
         let rules = self.lifetimes;
@@ -139,16 +170,6 @@ impl Session {
             cause,
             notice_at: expires_at.minus(lead),
         })
-    }
-
-    /// As much as the rules about limits need.
-    pub fn as_live(&self) -> LiveSession {
-        LiveSession {
-            id: self.id,
-            device_id: self.device.id,
-            platform: self.device.platform,
-            fence: self.fence,
-        }
     }
 }
 
@@ -169,32 +190,21 @@ mod tests {
 
     use super::*;
 
-    fn session(idle_timeout_s: u32, max_age_s: u32, sign_in_max_age_s: Option<u32>) -> Session {
+    fn life(idle_timeout_s: u32, max_age_s: u32, sign_in_max_age_s: Option<u32>) -> Life {
         let began = Timestamp::from_seconds(1_000);
         let lifetimes = Lifetimes {
             idle_timeout_s: Some(idle_timeout_s),
             max_age_s: Some(max_age_s),
             sign_in_max_age_s,
         };
-        Session {
-            id: SessionId(Uuid::nil()),
-            user_id: UserId(Uuid::nil()),
-            device: Device {
-                id: DeviceId(Uuid::nil()),
-                name: "Test".into(),
-                platform: Platform::Web,
-            },
-            fence: Seq(1),
+        Life {
+            session: SessionId(Uuid::nil()),
             created_at: began,
             signed_in_at: began,
             last_active_at: began,
             expires_at: expires_at(lifetimes, began, began),
-            remembered: false,
             lifetimes,
-            address: None,
-            user_agent: None,
-            jkt: None,
-            end: None,
+            has_ended: false,
         }
     }
 
@@ -208,11 +218,11 @@ mod tests {
             (900, 900, Some(300), 900, Limit::SignInMaxAge, 1_200, 1_170),
             (900, 500, Some(9_000), 900, Limit::MaxAge, 1_500, 1_450),
         ] {
-            let session = Session {
+            let life = Life {
                 signed_in_at: at(signed_in_at),
-                ..session(idle, age, sign_in)
+                ..life(idle, age, sign_in)
             };
-            let outlook = session.outlook(at(1_001));
+            let outlook = life.outlook(at(1_001));
             let expected = Outlook {
                 expires_at: at(expires_at),
                 cause,
@@ -220,7 +230,12 @@ mod tests {
             };
             assert_eq!(outlook, Some(expected));
         }
-        let over = session(100, 900, None).outlook(at(1_100));
+        let over = life(100, 900, None).outlook(at(1_100));
         assert_eq!(over, None);
+        let ended = Life {
+            has_ended: true,
+            ..life(100, 900, None)
+        };
+        assert_eq!(ended.outlook(at(1_001)), None);
     }
 }

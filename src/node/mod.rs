@@ -61,6 +61,7 @@ use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::id::Seq;
 use crate::domain::service_token::ServiceClaims;
+use crate::domain::way::Passage;
 
 pub use arrival::Refused;
 pub use cluster::{Alone, Roster};
@@ -209,10 +210,7 @@ impl Node {
             tokio::spawn(island::watch(Arc::clone(&inner), settings.lost_lease_grace)),
             tokio::spawn(Arc::clone(&inner.wheel).run()),
         ];
-        // Each worker has its share of those who are told the same.
-        for _ in 0..Handle::current().metrics().num_workers() {
-            tasks.push(tokio::spawn(Arc::clone(&inner.bell).run()));
-        }
+        tasks.extend(inner.bell.start(Handle::current().metrics().num_workers()));
         if settings.presence {
             tasks.push(tokio::spawn(presence.run(settings.lease)));
         }
@@ -350,6 +348,11 @@ impl Node {
     /// more. Returns when all have gone, or after the window.
     pub async fn drain(&self, window: Duration) {
         self.inner.drain(window).await;
+    }
+
+    /// Somebody writes: what is told to many makes way until that is done.
+    pub fn make_way(&self) -> Passage {
+        self.inner.bell.make_way()
     }
 
     /// Stops following the log: from the end of the lease on this node decides nothing.

@@ -15,10 +15,6 @@ use crate::domain::id::{Seq, UserId};
 
 /// The most users of one read.
 pub(super) const USERS_PER_READ: usize = 500;
-/// So many at once are a crowd, of whom more are to come.
-const CROWD: usize = 4;
-/// How long more of a crowd may come before the next read. Each read is a way to the database.
-const GATHERING: Duration = Duration::from_millis(3);
 /// How long to wait after a failed read, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -107,9 +103,6 @@ impl StandingReader {
                 Ok(()) => {
                     pause = BACK_OFF.0;
                     failing = false;
-                    if users.len() >= CROWD {
-                        tokio::time::sleep(GATHERING).await;
-                    }
                 }
                 Err(error) => {
                     if !failing {

@@ -31,8 +31,9 @@ impl Core {
         } else {
             let mut newcomer = newcomer(device_of(&proof), false, origin);
             newcomer.foreign = Some(foreign.clone());
-            let door = Door::Policy;
-            self.enter(&mut tx, user, &newcomer, door, &cause).await?
+            let (seats, door) = (tx.lock_seats(user).await?, Door::Policy);
+            self.enter(&mut tx, user, seats, &newcomer, door, &cause)
+                .await?
         };
         let session = match entry {
             Entry::In(session) => session,

@@ -48,8 +48,9 @@ impl Core {
         let (user, cause) = self.recognise(&mut tx, &proof, origin).await?;
         let mut newcomer = newcomer(device, remember_me, origin);
         newcomer.foreign = Some(proof.session);
+        let (seats, door) = (tx.lock_seats(user).await?, Door::Policy);
         let entry = self
-            .enter(&mut tx, user, &newcomer, Door::Policy, &cause)
+            .enter(&mut tx, user, seats, &newcomer, door, &cause)
             .await?;
         self.answer(tx, user, newcomer, entry, &cause).await
     }

@@ -68,6 +68,7 @@ use crate::bus::Bus;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{NodeId, Seq, SessionId, UserId};
+use crate::domain::way::Passage;
 use crate::storage::{Store, Tx};
 
 /// What an answer of this floor is.
@@ -112,6 +113,8 @@ pub struct CoreSettings {
 pub trait Listeners: Send + Sync {
     /// Returns once the node has applied a position, or decides nothing any more.
     fn until_applied(&self, seq: Seq) -> BoxFuture<'_, ()>;
+    /// Somebody writes: what can wait makes way until that is done.
+    fn make_way(&self) -> Passage;
     /// The other nodes that live.
     fn others(&self) -> Vec<NodeId>;
     /// Whether a connection of one of these sessions is open here that could answer a question.
@@ -190,7 +193,10 @@ impl Core {
     }
 
     async fn begin(&self) -> Result<Tx> {
-        Ok(self.store.begin().await?)
+        let passage = self.listeners.make_way();
+        let mut tx = self.store.begin().await?;
+        tx.carry(passage);
+        Ok(tx)
     }
 
     async fn read(&self) -> Result<Tx> {

@@ -9,7 +9,7 @@ use crate::domain::event::{Event, PolicyScopeName};
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::policy::{Policy, PolicyScope, surplus};
 use crate::domain::session::{Session, expires_at};
-use crate::storage::Tx;
+use crate::storage::{Seats, Tx};
 
 /// How many policies are listed.
 const LIST_MAX: u32 = 10_000;
@@ -84,10 +84,10 @@ impl Core {
     pub(super) async fn enforce(&self, tx: &mut Tx, users: &[UserId], cause: &Cause) -> Result<()> {
         let cause = by_policy(cause);
         for user in users {
-            let (policy, unended) = tx.lock_seats(*user).await?;
+            let Seats { policy, sessions } = tx.lock_seats(*user).await?;
             let now = self.clock.now();
             let (sessions, out_of_time): (Vec<_>, Vec<_>) =
-                unended.into_iter().partition(|s| s.is_live(now));
+                sessions.into_iter().partition(|s| s.is_live(now));
             for session in &out_of_time {
                 self.end(tx, session, Reason::Expired, &cause, None).await?;
             }

@@ -1,8 +1,7 @@
 //! Sessions that are in use: an access token of theirs came back. In a storm that is everybody's at once, so
 //! what is written down and read about it is shared by many sessions. It may not know where a token came back.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 use sessionwire_guard::Claims;
@@ -12,16 +11,12 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::{Core, Result};
 use crate::domain::error::Error;
 use crate::domain::id::SessionId;
-use crate::domain::session::Outlook;
+use crate::domain::session::{Life, Outlook};
 
 /// How many sessions are remembered as having presented their newest token.
 const REMEMBERED_MAX: usize = 100_000;
 /// How many share a transaction.
 const AT_ONCE: usize = 256;
-/// So many at once are a crowd, of whom more are to come.
-const CROWD: usize = 4;
-/// How long more of a crowd may come before the next transaction.
-const GATHERING: Duration = Duration::from_millis(3);
 
 /// Who waits, and what is known already.
 #[derive(Default)]
@@ -97,14 +92,7 @@ impl Core {
                 Ok(outlook) => return Ok(outlook),
                 // Whoever had the turn failed.
                 Err(TryRecvError::Closed) => return Err(Error::CannotDecide),
-                Err(TryRecvError::Empty) => {
-                    let waiting = self.presented.take();
-                    let is_crowd = waiting.len() >= CROWD;
-                    self.answer_all(waiting).await?;
-                    if is_crowd {
-                        tokio::time::sleep(GATHERING).await;
-                    }
-                }
+                Err(TryRecvError::Empty) => self.answer_all(self.presented.take()).await?,
             }
         }
     }
@@ -116,13 +104,17 @@ impl Core {
         let new: Vec<_> = tokens
             .filter(|(session, presented)| !self.presented.knows(*session, *presented))
             .collect();
-        self.mark(&new).await?;
-        let sessions: Vec<_> = waiting.iter().map(|it| it.session).collect();
-        let found = self.look().await?.list_sessions_by_id(&sessions).await?;
+        let mut lives = self.mark(&new).await?;
+        let known: HashSet<_> = lives.iter().map(|life| life.session).collect();
+        let mut others: Vec<_> = waiting.iter().map(|it| it.session).collect();
+        others.retain(|session| !known.contains(session));
+        if !others.is_empty() {
+            lives.extend(self.look().await?.list_lives(&others).await?);
+        }
         let now = self.clock.now();
-        let outlooks: HashMap<_, _> = found
+        let outlooks: HashMap<_, _> = lives
             .iter()
-            .filter_map(|session| Some((session.id, session.outlook(now)?)))
+            .filter_map(|life| Some((life.session, life.outlook(now)?)))
             .collect();
         for waiting in waiting {
             // Who has gone meanwhile need not know.
@@ -131,20 +123,22 @@ impl Core {
         Ok(())
     }
 
-    async fn mark(&self, tokens: &[(SessionId, u32)]) -> Result<()> {
+    /// Answers the sessions that it has noted something of, as they are.
+    async fn mark(&self, tokens: &[(SessionId, u32)]) -> Result<Vec<Life>> {
         if tokens.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut tx = self.begin().await?;
         let marked = tx.mark_presented_if_free(tokens).await?;
         self.commit(tx).await?;
+        let free: HashSet<_> = marked.iter().map(|life| life.session).collect();
         // Those that somebody held, who may hold others in another order; and those that have a newer token.
-        for (session, presented) in tokens.iter().filter(|(it, _)| !marked.contains(it)) {
+        for (session, presented) in tokens.iter().filter(|(it, _)| !free.contains(it)) {
             let mut tx = self.begin().await?;
             tx.mark_presented(*session, *presented).await?;
             self.commit(tx).await?;
         }
         self.presented.note(tokens);
-        Ok(())
+        Ok(marked)
     }
 }

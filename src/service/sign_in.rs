@@ -17,7 +17,7 @@ use crate::domain::secret::{Bearer, Password};
 use crate::domain::session::{Session, expires_at};
 use crate::domain::text::{NAME_CHARS_MAX, check_line, check_password_size};
 use crate::domain::user::UserStatus;
-use crate::storage::{Newcomer, TakeoverKind, TakeoverRow, TakeoverState, Tx};
+use crate::storage::{Newcomer, Seats, TakeoverKind, TakeoverRow, TakeoverState, Tx};
 
 use super::limits::Buckets;
 
@@ -63,18 +63,19 @@ impl Core {
         Step::Proven.reached();
         let mut tx = self.begin().await?;
         // Between the proof and the lock the account may have changed.
-        let (found, hash_now) = tx
-            .lock_user_and_hash(user)
+        let found = tx
+            .lock_entrance(user)
             .await?
             .ok_or(Error::InvalidCredentials)?;
-        if hash_now.as_deref() != Some(&*password_hash) {
+        if found.password_hash.as_deref() != Some(&*password_hash) {
             return Err(Error::InvalidCredentials);
         }
-        if found.status == UserStatus::Suspended {
+        if found.user.status == UserStatus::Suspended {
             return Err(Error::UserSuspended);
         }
+        let (seats, door) = (found.seats, Door::Policy);
         let entry = self
-            .enter(&mut tx, user, &newcomer, Door::Policy, &cause)
+            .enter(&mut tx, user, seats, &newcomer, door, &cause)
             .await?;
         self.answer(tx, user, newcomer, entry, &cause).await
     }
@@ -90,14 +91,16 @@ impl Core {
     ) -> Result<SignInAnswer> {
         device.check()?;
         let mut tx = self.begin().await?;
-        let found = tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
+        let found = tx.lock_entrance(user).await?;
+        let found = found.ok_or(Error::NotFound("user"))?;
         check_power(call, &mut tx, user).await?;
-        if found.status == UserStatus::Suspended {
+        if found.user.status == UserStatus::Suspended {
             return Err(Error::UserSuspended);
         }
         let newcomer = newcomer(device, remember_me, origin);
+        let (seats, door) = (found.seats, Door::Policy);
         let entry = self
-            .enter(&mut tx, user, &newcomer, Door::Policy, &call.cause)
+            .enter(&mut tx, user, seats, &newcomer, door, &call.cause)
             .await?;
         self.answer(tx, user, newcomer, entry, &call.cause).await
     }
@@ -129,18 +132,21 @@ impl Core {
         }
     }
 
-    /// Lets a newcomer in, or says who has the seats. The user is locked by the caller.
+    /// Lets a newcomer in, or says who has the seats. The user and the seats are locked by the caller.
     pub(super) async fn enter(
         &self,
         tx: &mut Tx,
         user: UserId,
+        seats: Seats,
         newcomer: &Newcomer,
         door: Door,
         cause: &Cause,
     ) -> Result<Entry> {
         let now = self.clock.now();
-        // In the model: `Look`.
-        let (mut policy, unended) = tx.lock_seats(user).await?;
+        let Seats {
+            mut policy,
+            sessions,
+        } = seats;
         if door == Door::TakeSeat {
             policy.at_limit = AtLimit::EvictOldest;
         }
@@ -152,7 +158,7 @@ impl Core {
             }
         }
         let (live, out_of_time): (Vec<_>, Vec<_>) =
-            unended.into_iter().partition(|s| s.is_live(now));
+            sessions.into_iter().partition(|s| s.is_live(now));
         for session in &out_of_time {
             self.end(tx, session, Reason::Expired, cause, None).await?;
         }
@@ -317,8 +323,10 @@ impl Core {
             return Err(Error::UserSuspended);
         }
         let cause = by_user(row.user_id, origin);
+        let (whose, door) = (row.user_id, Door::TakeSeat);
+        let seats = tx.lock_seats(whose).await?;
         let entry = self
-            .enter(&mut tx, row.user_id, &row.newcomer, Door::TakeSeat, &cause)
+            .enter(&mut tx, whose, seats, &row.newcomer, door, &cause)
             .await?;
         self.answer(tx, row.user_id, row.newcomer, entry, &cause)
             .await

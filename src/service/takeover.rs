@@ -148,9 +148,10 @@ impl Core {
                 Some(&label),
             )
             .await?;
-            let door = Door::TakeSeat;
+            let (whose, door) = (row.user_id, Door::TakeSeat);
+            let seats = tx.lock_seats(whose).await?;
             match self
-                .enter(&mut tx, row.user_id, &row.newcomer, door, &call.cause)
+                .enter(&mut tx, whose, seats, &row.newcomer, door, &call.cause)
                 .await?
             {
                 Entry::In(entered) => (TakeoverState::Allowed, Some(entered)),

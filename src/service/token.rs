@@ -30,13 +30,14 @@ impl Core {
     /// led here.
     pub(super) async fn issue(&self, id: SessionId) -> Result<SignedIn> {
         Step::Committed.reached();
-        let mut tx = self.look().await?;
+        let grant = self.look().await?.find_grant(id).await?;
         let Grant {
             session,
             state,
             user,
             head,
-        } = tx.find_grant(id).await?.ok_or(Error::RefreshTokenInvalid)?;
+            rights,
+        } = grant.ok_or(Error::RefreshTokenInvalid)?;
         let now = self.clock.now();
         if let Some(end) = &session.end {
             return Err(Error::SessionEnded(end.reason));
@@ -45,11 +46,6 @@ impl Core {
             return Err(Error::SessionEnded(session.expiry_reason()));
         }
         let user = user.ok_or(Error::RefreshTokenInvalid)?;
-        let rights = tx
-            .find_rights(session.user_id)
-            .await?
-            .ok_or(Error::RefreshTokenInvalid)?;
-        drop(tx);
         Step::RightsRead.reached();
         let expires_at = now
             .plus(self.settings.access_token_ttl)
@@ -66,8 +62,8 @@ impl Core {
             sid: session.id,
             device_id: session.device.id,
             auth_time: session.signed_in_at.as_seconds(),
-            groups: rights.groups.iter().cloned().collect(),
-            permissions: rights.permissions.iter().cloned().collect(),
+            groups: rights.groups.into_iter().collect(),
+            permissions: rights.permissions.into_iter().collect(),
             as_of: head,
             fence: session.fence,
             generation: state.generation,

@@ -105,17 +105,21 @@ impl Tx {
         id: UserId,
     ) -> Result<Option<(User, Option<String>)>> {
         self.share_rules().await?;
-        let how = match self.inner {
+        self.read_user(id, self.to_hold_user()).await
+    }
+
+    /// What makes a statement hold the user that it reads. Rows that name the user may come meanwhile, so this is
+    /// not the strongest lock.
+    pub(super) fn to_hold_user(&self) -> &'static str {
+        match self.inner {
             Inner::Sqlite(_) => "",
             Inner::Postgres(_) => " FOR NO KEY UPDATE",
-        };
-        self.read_user(id, how).await
+        }
     }
 
     /// The same for many, whatever order they are given in. Answers how many of them there are.
     /// In the model: `Lock`.
     pub async fn lock_users(&mut self, ids: &[UserId]) -> Result<usize> {
-        // Rows that name the user may come meanwhile, so this is not the strongest lock.
         const SQL: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
         self.share_rules().await?;
         let Inner::Postgres(lane) = &mut self.inner else {
@@ -146,11 +150,11 @@ impl Tx {
     }
 
     /// The same for rows that somebody else may hold: then there are none. A node that was stopped in the middle
-    /// of saying that it lives must not hold up the others.
+    /// of saying that it lives must not hold up the others. Their table is called `held`.
     pub(super) fn to_hold_if_free(&self) -> &'static str {
         match self.inner {
             Inner::Sqlite(_) => "",
-            Inner::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+            Inner::Postgres(_) => " FOR UPDATE OF held SKIP LOCKED",
         }
     }
 

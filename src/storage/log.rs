@@ -101,6 +101,7 @@ impl Store {
         let recorded = tx.take_recorded();
         if recorded.is_empty() {
             tx.finish().await?;
+            self.note_commit();
             return Ok(Vec::new());
         }
         // In the model: `Append`.
@@ -122,6 +123,7 @@ impl Store {
         }
         // In the model: `Commit`. Where it went with the last append, it is done.
         tx.finish().await?;
+        self.note_commit();
         Ok(entries)
     }
 }

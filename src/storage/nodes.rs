@@ -51,7 +51,7 @@ impl Tx {
         let how = self.to_hold_if_free();
         on_either!(self, |c| {
             let mut query = QueryBuilder::new("DELETE FROM nodes WHERE id IN (");
-            query.push("SELECT id FROM nodes WHERE id = ");
+            query.push("SELECT id FROM nodes AS held WHERE id = ");
             query.push_bind(id.0).push(" AND beat = ").push_bind(beat);
             query.push(how).push(")");
             query.build().execute(c).await.map(Done::from)
@@ -104,7 +104,7 @@ impl Tx {
         let done = on_either!(self, |c| {
             let mut query = QueryBuilder::new("UPDATE duty SET holder = ");
             query.push_bind(to.0);
-            query.push(" WHERE id IN (SELECT id FROM duty WHERE id = 1 AND holder ");
+            query.push(" WHERE id IN (SELECT id FROM duty AS held WHERE id = 1 AND holder ");
             match from {
                 Some(from) => query.push("= ").push_bind(from.0),
                 None => query.push("IS NULL"),

@@ -1,13 +1,8 @@
 //! Table `sessions`, as far as refresh tokens go: where a session stands in their chain, and what they are bound
 //! to.
 
-use std::collections::HashSet;
-
-use sqlx::QueryBuilder;
-use uuid::Uuid;
-
 use super::Result;
-use super::tx::{Done, Tx, is_kept, on_either};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::binding::Binding;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::SessionId;
@@ -58,35 +53,6 @@ impl Tx {
                 .map(Done::from)
         })?;
         Ok(())
-    }
-
-    /// Notes that access tokens issued with these refresh tokens have come back, but for sessions that somebody
-    /// holds; returns those that are noted.
-    pub async fn mark_presented_if_free(
-        &mut self,
-        tokens: &[(SessionId, u32)],
-    ) -> Result<HashSet<SessionId>> {
-        let how = self.to_hold_if_free();
-        let mut marked = HashSet::with_capacity(tokens.len());
-        for chunk in tokens.chunks(super::memberships::CHUNK) {
-            let ids: Vec<Uuid> = on_either!(self, |c| {
-                let mut query = QueryBuilder::new(
-                    "UPDATE sessions SET presented = TRUE WHERE id IN \
-                     (SELECT id FROM sessions WHERE (id, generation) IN (",
-                );
-                query.push_values(chunk, |mut row, (id, generation)| {
-                    row.push_bind(id.0).push_bind(i64::from(*generation));
-                });
-                query.push(")").push(how).push(") RETURNING id");
-                query
-                    .build_query_scalar()
-                    .persistent(is_kept(chunk))
-                    .fetch_all(c)
-                    .await
-            })?;
-            marked.extend(ids.into_iter().map(SessionId));
-        }
-        Ok(marked)
     }
 
     /// Notes that an access token issued with this refresh token has come back.

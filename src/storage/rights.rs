@@ -37,12 +37,6 @@ impl Tx {
         Ok(found.into_iter().map(standing).collect())
     }
 
-    /// The rights of a user; none where the user is gone. In the model: `ReadRights`.
-    pub async fn find_rights(&mut self, user: UserId) -> Result<Option<Arc<Rights>>> {
-        let standing = self.list_standings(&[user]).await?.pop();
-        Ok(standing.map(|standing| standing.rights))
-    }
-
     async fn list_rights(&mut self, users: &[UserId]) -> Result<Vec<RightRow>> {
         let rows = on_either!(self, |c| {
             let mut query = QueryBuilder::new(

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::refresh::RefreshState;
 use super::row::{corrupt, platform, position, seconds, seq};
-use super::tx::{Done, Tx, in_one_way, is_kept, on_either};
+use super::tx::{Done, Tx, in_one_way, on_either};
 use super::{Error, Result};
 use crate::domain::Reason;
 use crate::domain::access::InitiatingEntity;
@@ -199,30 +199,6 @@ impl Tx {
             query.build_query_as().fetch_optional(c).await
         })?;
         row.map(SessionRow::read).transpose()
-    }
-
-    /// Those of these sessions that there are.
-    pub async fn list_sessions_by_id(&mut self, ids: &[SessionId]) -> Result<Vec<Session>> {
-        let mut sessions = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(super::memberships::CHUNK) {
-            let rows: Vec<SessionRow> = on_either!(self, |c| {
-                let mut query = select();
-                let mut list = query.push("WHERE id IN (").separated(", ");
-                for id in chunk {
-                    list.push_bind(id.0);
-                }
-                query.push(")");
-                query
-                    .build_query_as()
-                    .persistent(is_kept(chunk))
-                    .fetch_all(c)
-                    .await
-            })?;
-            for row in rows {
-                sessions.push(Session::try_from(row)?);
-            }
-        }
-        Ok(sessions)
     }
 
     /// A user's sessions that have not been ended, oldest first. Some may be past their expiry.

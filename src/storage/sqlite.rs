@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
@@ -18,6 +19,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a connection that reads keeps of the file for itself, in KiB: little, since the system keeps it for all of
 /// them. A writer has SQLite's 2,000.
 const READERS_CACHE: &str = "-500";
+/// After so many commits what they wrote is moved into the file.
+const COMMITS_PER_CHECKPOINT: u32 = 200;
+/// After so many pages (of 4 KiB) the writer does that itself, since the log begins anew only where nobody writes.
+const PAGES_MAX: &str = "4000";
 /// A deferred transaction that reads and then writes fails at once when another one has written in between; an
 /// immediate one waits for its turn.
 const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
@@ -40,6 +45,33 @@ impl Driver for Sqlite {
         sqlx::query(sql).execute(connection).await?;
         Ok(())
     }
+}
+
+/// Moves what was committed from SQLite's own log into the file, beside the writer: else one commit in some hundreds
+/// takes as long as ten.
+#[derive(Debug, Default)]
+pub(super) struct Checkpoints {
+    commits: AtomicU32,
+}
+
+impl Checkpoints {
+    /// Something was committed.
+    pub(super) fn note_commit(&self, read: &Lanes<Sqlite>) {
+        let commits = self.commits.fetch_add(1, Ordering::Relaxed);
+        if commits % COMMITS_PER_CHECKPOINT == COMMITS_PER_CHECKPOINT - 1 {
+            let read = read.clone();
+            tokio::spawn(async move {
+                if let Err(error) = checkpoint(&read).await {
+                    tracing::debug!(%error, "the writer has to tidy up by itself");
+                }
+            });
+        }
+    }
+}
+
+async fn checkpoint(read: &Lanes<Sqlite>) -> sqlx::Result<()> {
+    let mut lane = read.look().await?;
+    Sqlite::say(lane.connection()?, "PRAGMA wal_checkpoint(PASSIVE)").await
 }
 
 /// The writer and the readers, on a schema that is up to date.
@@ -70,6 +102,7 @@ fn options(path: &Path) -> Result<SqliteConnectOptions> {
         // A position is never given twice: a commit that was answered survives a power cut.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
+        .pragma("wal_autocheckpoint", PAGES_MAX)
         .optimize_on_close(true, None)
         .disable_statement_logging())
 }

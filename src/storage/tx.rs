@@ -4,17 +4,20 @@
 //! not know any table.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::postgres::PgQueryResult;
 use sqlx::sqlite::SqliteQueryResult;
 use sqlx::{Postgres, Sqlite};
 
 use super::lanes::{Lane, Lanes};
+use super::sqlite::Checkpoints;
 use super::{Result, postgres, sqlite};
 use crate::domain::access::Cause;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
 use crate::domain::secret::DatabaseUrl;
+use crate::domain::way::Passage;
 
 /// Repeats one expression for each driver.
 macro_rules! on_either {
@@ -144,6 +147,7 @@ enum Database {
     Sqlite {
         write: Lanes<Sqlite>,
         read: Lanes<Sqlite>,
+        checkpoints: Arc<Checkpoints>,
     },
     /// PostgreSQL has many; `locks` says who waits for whom.
     Postgres {
@@ -158,7 +162,11 @@ impl Store {
         let database = match options {
             StoreOptions::Sqlite { path, readers } => {
                 let (write, read) = sqlite::open(path, *readers).await?;
-                Database::Sqlite { write, read }
+                Database::Sqlite {
+                    write,
+                    read,
+                    checkpoints: Arc::default(),
+                }
             }
             StoreOptions::Postgres { url, connections } => {
                 let (write, read) = postgres::open(url, *connections).await?;
@@ -192,10 +200,19 @@ impl Store {
         }))
     }
 
+    pub(super) fn note_commit(&self) {
+        match &self.database {
+            Database::Sqlite {
+                read, checkpoints, ..
+            } => checkpoints.note_commit(read),
+            Database::Postgres { .. } => {}
+        }
+    }
+
     /// Waits for what is under way and closes every connection.
     pub async fn close(&self) {
         match &self.database {
-            Database::Sqlite { write, read } => {
+            Database::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
@@ -211,6 +228,7 @@ impl Store {
 pub struct Tx {
     pub(super) inner: Inner,
     recorded: Vec<Recorded>,
+    passage: Option<Passage>,
 }
 
 pub(super) enum Inner {
@@ -230,7 +248,13 @@ impl Tx {
         Self {
             inner,
             recorded: Vec::new(),
+            passage: None,
         }
+    }
+
+    /// Keeps this until the end of the transaction.
+    pub fn carry(&mut self, passage: Passage) {
+        self.passage = Some(passage);
     }
 
     /// Remembers an event for the commit.
@@ -255,6 +279,7 @@ impl Tx {
             Inner::Sqlite(lane) => lane.commit().await?,
             Inner::Postgres(lane) => lane.commit().await?,
         }
+        drop(self.passage);
         Ok(())
     }
 

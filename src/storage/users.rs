@@ -11,8 +11,12 @@ use crate::domain::id::UserId;
 use crate::domain::permission;
 use crate::domain::user::{User, UserStatus};
 
+/// A user, by the id that follows.
+pub(super) const BY_ID: &str = "SELECT id, username, display_name, external_id, status, password_hash, \
+     created_at FROM users WHERE id = ";
+
 #[derive(sqlx::FromRow)]
-struct UserRow {
+pub(super) struct UserRow {
     id: Uuid,
     username: String,
     display_name: String,
@@ -23,7 +27,7 @@ struct UserRow {
 }
 
 impl UserRow {
-    fn read(self) -> Result<(User, Option<String>)> {
+    pub(super) fn read(self) -> Result<(User, Option<String>)> {
         let user = User {
             id: UserId(self.id),
             username: self.username,
@@ -75,10 +79,8 @@ impl Tx {
         id: UserId,
         how: &'static str,
     ) -> Result<Option<(User, Option<String>)>> {
-        const SQL: &str = "SELECT id, username, display_name, external_id, status, password_hash, \
-             created_at FROM users WHERE id = ";
         let row: Option<UserRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(SQL);
+            let mut query = QueryBuilder::new(BY_ID);
             query.push_bind(id.0).push(how);
             query.build_query_as().fetch_optional(c).await
         })?;

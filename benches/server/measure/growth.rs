@@ -14,7 +14,7 @@ use crate::failure::{During as _, Outcome, unexpected};
 use crate::figures::{Times, real};
 use crate::http::{bearer, request};
 use crate::load::Calls;
-use crate::people::session_of;
+use crate::people::{Maker, Person, session_of};
 use crate::report::{Better, Cpu, What};
 
 const CONNECTED: usize = 1000;
@@ -142,7 +142,17 @@ fn seen(bench: &mut Bench) -> Outcome<Seen> {
     let memory = bench.server.pss()?.map_or(f64::NAN, |it| real(it) / 1e6);
     let host = bench.server.address.clone();
     let key = bearer(&bench.key);
-    let people = &bench.people[..CONNECTED];
+    let users: Vec<_> = bench.people[..CONNECTED]
+        .iter()
+        .map(|it| it.user.clone())
+        .collect();
+    // A change of their rights ends what earlier tokens are good for.
+    let people = Maker {
+        address: &bench.server.address,
+        key: &bench.key,
+        load: &mut bench.load,
+    }
+    .sign_in(&users)?;
     let verify = people
         .iter()
         .map(|it| request("GET", "/v1/verify", &host, &bearer(&it.token), None));
@@ -164,7 +174,7 @@ fn seen(bench: &mut Bench) -> Outcome<Seen> {
     let sign_ins = calls(sign_in.collect(), None);
     let sign_ins = bench.load.run(&sign_ins)?;
     let checks = bench.load.run(&checks)?;
-    let (answered, first, last) = change_of_rights(bench)?;
+    let (answered, first, last) = change_of_rights(bench, &people)?;
     Ok([
         ready,
         memory,
@@ -178,7 +188,7 @@ fn seen(bench: &mut Bench) -> Outcome<Seen> {
 }
 
 /// Milliseconds from the call until it is answered, and until the first and the last client hear it.
-fn change_of_rights(bench: &mut Bench) -> Outcome<(f64, f64, f64)> {
+fn change_of_rights(bench: &mut Bench, people: &[Person]) -> Outcome<(f64, f64, f64)> {
     let mut client = bench.client();
     let path = format!("/v1/groups/{}", bench.group);
     let mut change = |permissions: &[&str]| {
@@ -188,7 +198,7 @@ fn change_of_rights(bench: &mut Bench) -> Outcome<(f64, f64, f64)> {
     change(&["reports:read"])?;
     let mut swarm = Swarm::start(1)?;
     // Tokens of before are out of date by now: they are told so as they come in, which is none of this.
-    let tokens = bench.people[..CONNECTED].iter().map(|it| it.token.clone());
+    let tokens = people.iter().map(|it| it.token.clone());
     swarm.open(&opening(&bench.server.address, tokens.collect(), true))?;
     std::thread::sleep(Duration::from_secs(1));
     swarm.expect_texts_each(1)?;
