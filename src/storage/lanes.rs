@@ -119,13 +119,12 @@ impl<D: Driver> Lanes<D> {
 
     /// A lane with a transaction on it.
     pub(super) async fn begin(&self) -> sqlx::Result<Lane<D>> {
-        self.within_patience(self.take(Some(self.shared.begin)))
-            .await
+        self.within_patience(Some(self.shared.begin)).await
     }
 
     /// A lane without one: each statement stands alone.
     pub(super) async fn look(&self) -> sqlx::Result<Lane<D>> {
-        self.within_patience(self.take(None)).await
+        self.within_patience(None).await
     }
 
     /// Waits for what is under way, and closes every connection.
@@ -140,12 +139,10 @@ impl<D: Driver> Lanes<D> {
         }
     }
 
-    async fn within_patience(
-        &self,
-        lane: impl Future<Output = sqlx::Result<Lane<D>>>,
-    ) -> sqlx::Result<Lane<D>> {
-        let waited = timeout(self.shared.waits.acquire, lane).await;
-        waited.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    async fn within_patience(&self, first: Option<&'static str>) -> sqlx::Result<Lane<D>> {
+        // Boxed: whoever takes one would else keep room for a connection's coming about.
+        let taken = Box::pin(timeout(self.shared.waits.acquire, self.take(first)));
+        taken.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     /// `first`: what begins a transaction. An old connection that can't say it is replaced.
