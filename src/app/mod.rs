@@ -33,7 +33,6 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{NodeId, Seq, SessionId, UserId};
 use crate::domain::secret::DatabaseUrl;
-use crate::domain::way::Passage;
 use crate::node::issuer::{IssuerSpec, Issuers};
 use crate::node::sink::{SinkSpec, Sinks};
 use crate::node::{Certainty, Node, NodeParts};
@@ -132,10 +131,6 @@ struct NodeListeners(Node);
 impl Listeners for NodeListeners {
     fn is_anyone_connected(&self, user: UserId, sessions: &[SessionId]) -> bool {
         self.0.is_anyone_connected(user, sessions)
-    }
-
-    fn make_way(&self) -> Passage {
-        self.0.make_way()
     }
 
     fn others(&self) -> Vec<NodeId> {

@@ -33,6 +33,5 @@ pub mod session;
 pub mod standing;
 pub mod text;
 pub mod user;
-pub mod way;
 
 pub use sessionwire_guard::Reason;

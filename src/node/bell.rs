@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -14,19 +13,15 @@ use tokio::task::JoinHandle;
 
 use super::announcement::Tally;
 use super::mailbox::Mailbox;
-use crate::domain::way::{Passage, Way};
 
 /// How many have their turns before anything else does.
 const AT_ONCE: usize = 32;
-/// How long a worker makes way before it looks again.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Those who wait for their turns; each once, so it is bounded by who is connected.
 #[derive(Default)]
 pub(super) struct Bell {
     waiting: Mutex<VecDeque<Arc<Mailbox>>>,
     rung: Notify,
-    way: Way,
 }
 
 impl Bell {
@@ -41,28 +36,16 @@ impl Bell {
         self.rung.notify_one();
     }
 
-    /// Somebody writes: until it is done, one of several workers is left to that.
-    pub(super) fn make_way(&self) -> Passage {
-        self.way.enter()
-    }
-
     /// Gives turns for ever, on so many workers: each has its share of those who are told the same.
     pub(super) fn start(self: &Arc<Self>, workers: usize) -> impl Iterator<Item = JoinHandle<()>> {
         let bell = Arc::clone(self);
-        (0..workers).map(move |worker| {
-            let gives_way = worker > 0 && worker + 1 == workers;
-            tokio::spawn(Arc::clone(&bell).run(gives_way))
-        })
+        (0..workers).map(move |_| tokio::spawn(Arc::clone(&bell).run()))
     }
 
     /// Gives turns for ever. Several may do so at once.
-    pub(super) async fn run(self: Arc<Self>, gives_way: bool) {
+    pub(super) async fn run(self: Arc<Self>) {
         let mut bytes = Vec::new();
         loop {
-            if gives_way && self.way.is_taken() {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
             let some = self.take();
             if some.is_empty() {
                 self.rung.notified().await;

@@ -61,7 +61,6 @@ use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::id::Seq;
 use crate::domain::service_token::ServiceClaims;
-use crate::domain::way::Passage;
 
 pub use arrival::Refused;
 pub use cluster::{Alone, Roster};
@@ -348,11 +347,6 @@ impl Node {
     /// more. Returns when all have gone, or after the window.
     pub async fn drain(&self, window: Duration) {
         self.inner.drain(window).await;
-    }
-
-    /// Somebody writes: what is told to many makes way until that is done.
-    pub fn make_way(&self) -> Passage {
-        self.inner.bell.make_way()
     }
 
     /// Stops following the log: from the end of the lease on this node decides nothing.

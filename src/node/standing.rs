@@ -55,6 +55,8 @@ impl Unread {
     /// The next users to read.
     async fn next(&self) -> Vec<UserId> {
         loop {
+            // Of a crowd, all who are ready to ask do so before the first is read for.
+            tokio::task::yield_now().await;
             let users = self.take();
             if !users.is_empty() {
                 return users;

@@ -68,7 +68,6 @@ use crate::bus::Bus;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{NodeId, Seq, SessionId, UserId};
-use crate::domain::way::Passage;
 use crate::storage::{Store, Tx};
 
 /// What an answer of this floor is.
@@ -113,8 +112,6 @@ pub struct CoreSettings {
 pub trait Listeners: Send + Sync {
     /// Returns once the node has applied a position, or decides nothing any more.
     fn until_applied(&self, seq: Seq) -> BoxFuture<'_, ()>;
-    /// Somebody writes: what can wait makes way until that is done.
-    fn make_way(&self) -> Passage;
     /// The other nodes that live.
     fn others(&self) -> Vec<NodeId>;
     /// Whether a connection of one of these sessions is open here that could answer a question.
@@ -193,10 +190,7 @@ impl Core {
     }
 
     async fn begin(&self) -> Result<Tx> {
-        let passage = self.listeners.make_way();
-        let mut tx = self.store.begin().await?;
-        tx.carry(passage);
-        Ok(tx)
+        Ok(self.store.begin().await?)
     }
 
     async fn read(&self) -> Result<Tx> {

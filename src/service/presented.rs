@@ -88,6 +88,8 @@ impl Core {
             turn = self.presented.turn.lock() => turn,
         };
         loop {
+            // Of a crowd, all who are ready to ask do so before the first is answered.
+            tokio::task::yield_now().await;
             match answered.try_recv() {
                 Ok(outlook) => return Ok(outlook),
                 // Whoever had the turn failed.

@@ -17,7 +17,6 @@ use crate::domain::access::Cause;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
 use crate::domain::secret::DatabaseUrl;
-use crate::domain::way::Passage;
 
 /// Repeats one expression for each driver.
 macro_rules! on_either {
@@ -228,7 +227,6 @@ impl Store {
 pub struct Tx {
     pub(super) inner: Inner,
     recorded: Vec<Recorded>,
-    passage: Option<Passage>,
 }
 
 pub(super) enum Inner {
@@ -248,13 +246,7 @@ impl Tx {
         Self {
             inner,
             recorded: Vec::new(),
-            passage: None,
         }
-    }
-
-    /// Keeps this until the end of the transaction.
-    pub fn carry(&mut self, passage: Passage) {
-        self.passage = Some(passage);
     }
 
     /// Remembers an event for the commit.
@@ -279,7 +271,6 @@ impl Tx {
             Inner::Sqlite(lane) => lane.commit().await?,
             Inner::Postgres(lane) => lane.commit().await?,
         }
-        drop(self.passage);
         Ok(())
     }
 

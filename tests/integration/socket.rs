@@ -331,7 +331,7 @@ async fn a_client_that_reads_nothing_is_closed_and_harms_nobody() {
     let body = json!({ "level": "info", "title": "a", "body": "b", "data": data });
     let mut sent = 0;
     while server.node.connections_reached(&[user], &[]) > 0 {
-        assert!(sent < 5_000, "it must end some time");
+        assert!(sent < 50_000, "it must end some time");
         assert_eq!(
             server.post(&path, &server.key, body.clone()).await.status,
             200

@@ -278,7 +278,7 @@ async fn a_reader_that_reads_nothing_is_not_told_and_let_go() {
             assert_eq!(sent.status, 200);
             untold += u32::from(sent.body["connections"]["told"] == 0);
         }
-        assert!(untold < 5_000, "it must end some time");
+        assert!(untold < 50_000, "it must end some time");
     }
     assert!(untold > 0, "what the kernel did not take was called told");
     drop(deaf);

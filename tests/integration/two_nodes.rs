@@ -89,6 +89,23 @@ async fn of_sign_ins_at_both_exactly_one_session_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_that_both_know_is_refused_by_both_once_it_was_taken_back() {
+    let nodes = two().await;
+    let body = json!({ "name": "job", "scopes": ["sessions"] });
+    let made = nodes[0].post("/v1/api-keys", &nodes[0].key, body).await;
+    let key = made.body["key"].as_str().unwrap();
+    for node in [0, 1, 0, 1] {
+        assert_eq!(nodes[node].get("/v1/users", key).await.status, 200);
+    }
+    let path = format!("/v1/api-keys/{}", made.body["id"].as_str().unwrap());
+    assert_eq!(nodes[0].delete(&path, &nodes[0].key).await.status, 200);
+    until_level(&nodes).await;
+    for node in &nodes {
+        assert_eq!(node.get("/v1/users", key).await.code(), "token_invalid");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_comes_in_the_middle_of_sign_ins_is_kept() {
     let nodes = two().await;
     let anna = nodes[0].user("anna", &[]).await;

@@ -21,6 +21,9 @@ const CONNECTED: usize = 1000;
 const USERS: u32 = 1_000_000;
 const EVENTS: u32 = 10_000_000;
 
+/// What happened so far was a day earlier.
+const AGE: &str = "UPDATE events SET at = at - 86400000";
+
 /// What was seen, in the order of `NAMES`.
 type Seen = [f64; 8];
 
@@ -82,8 +85,9 @@ fn grow(bench: &mut Bench, statements: &[String]) -> Outcome<()> {
     Ok(())
 }
 
-/// Users with ids in the order of time, as the server makes them, all in the group that is there.
-fn users(count: u32) -> [String; 2] {
+/// Users with ids in the order of time, as the server makes them, all in the group that is there. What happened so far
+/// was yesterday: a start reads the events of the last hour or two, and these are about the others.
+fn users(count: u32) -> [String; 3] {
     let numbers = format!(
         "WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < {count})"
     );
@@ -97,18 +101,20 @@ fn users(count: u32) -> [String; 2] {
             "{numbers} INSERT INTO memberships (user_id, group_id) \
              SELECT {id}, (SELECT id FROM groups WHERE name = 'everybody') FROM n"
         ),
+        AGE.to_owned(),
     ]
 }
 
-/// Events of long ago after those that are there, each as the last that began a session.
-fn events(count: u32) -> [String; 2] {
+/// Events of yesterday after those that are there, each as the last that began a session.
+fn events(count: u32) -> [String; 3] {
     [
+        AGE.to_owned(),
         format!(
             "WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < {count}), \
              one AS (SELECT * FROM events WHERE kind = 'session.started' ORDER BY seq DESC LIMIT 1), \
-             head AS (SELECT seq FROM log_head) \
+             head AS (SELECT seq, (SELECT max(at) FROM events) AS at FROM log_head) \
              INSERT INTO events (seq, kind, at, actor_type, actor_id, user_id, initiating_entity, request_id, address, body) \
-             SELECT head.seq + x, kind, 1700000000000 + x, actor_type, actor_id, \
+             SELECT head.seq + x, kind, head.at, actor_type, actor_id, \
              unhex(printf('0190%08x70008000%012x', 1 + x % {USERS}, 1 + x % {USERS})), \
              initiating_entity, request_id, address, body FROM n, one, head"
         ),

@@ -190,31 +190,6 @@ async fn what_the_kernel_does_not_take_is_left_to_the_connection() {
     assert!(matches!(mailbox.take(), Some(Letter::Message(_))));
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_of_several_workers_makes_way_for_who_writes() {
-    let (bell, post) = (Arc::new(Bell::default()), Post::new());
-    let mut workers = bell.start(2);
-    let other = workers.next().unwrap();
-    let _gives_way = workers.next().unwrap();
-    let told = async |seq| {
-        let (mailbox, paper) = (Arc::new(Mailbox::default()), Paper::that(Written::All));
-        mailbox.lend(Arc::clone(&paper) as Arc<_>);
-        let _resting = rest(&mailbox);
-        assert!(mailbox.leave_message(post.message(seq)));
-        bell.ring(vec![Arc::clone(&mailbox)]);
-        post.deliveries
-            .settle(Seq(seq), Duration::from_secs(1))
-            .await;
-        paper.lines().len()
-    };
-    let passage = bell.make_way();
-    assert_eq!(told(1).await, 1, "the other one goes on");
-    other.abort();
-    assert_eq!(told(2).await, 0);
-    drop(passage);
-    assert_eq!(told(3).await, 1);
-}
-
 const CONNECTIONS: usize = 50;
 const MESSAGES: u64 = 300;
 
@@ -222,9 +197,7 @@ const MESSAGES: u64 = 300;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_message_is_written_once_and_in_order_whoever_writes() {
     let (bell, post) = (Arc::new(Bell::default()), Post::new());
-    for _ in 0..3 {
-        tokio::spawn(Arc::clone(&bell).run(false));
-    }
+    assert_eq!(bell.start(3).count(), 3);
     let connections: Vec<(Arc<Mailbox>, Arc<Paper>)> = (0..CONNECTIONS)
         .map(|_| (Arc::default(), Paper::that(Written::All)))
         .collect();
