@@ -295,3 +295,92 @@ fn is_lost(error: &sqlx::Error) -> bool {
             .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use sqlx::Sqlite;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    const WAITS: Waits = Waits {
+        acquire: Duration::from_secs(30),
+        answer: Duration::from_secs(15),
+        life: Duration::MAX,
+    };
+    const MAKE: &str = "CREATE TABLE things (id INTEGER)";
+
+    async fn one_lane() -> (tempfile::TempDir, Lanes<Sqlite>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SqliteConnectOptions::new()
+            .filename(folder.path().join("lanes.db"))
+            .create_if_missing(true);
+        let lanes = Lanes::open(file, "BEGIN IMMEDIATE", WAITS, 1).await;
+        (folder, lanes.unwrap())
+    }
+
+    async fn make(lane: &mut Lane<Sqlite>) -> sqlx::Result<()> {
+        Sqlite::say(lane.connection()?, MAKE).await
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_is_given_up_before_the_next_one_begins() {
+        let (_folder, lanes) = one_lane().await;
+        let mut dropped = lanes.begin().await.unwrap();
+        make(&mut dropped).await.unwrap();
+        drop(dropped);
+        let mut next = lanes.begin().await.unwrap();
+        make(&mut next).await.unwrap();
+        next.commit().await.unwrap();
+        let mut last = lanes.look().await.unwrap();
+        make(&mut last).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn who_is_cut_off_at_any_point_holds_nobody_up() {
+        let (_folder, lanes) = one_lane().await;
+        for polls in 0..40 {
+            let mut whole = Box::pin(async {
+                let mut lane = lanes.begin().await?;
+                make(&mut lane).await?;
+                lane.roll_back().await
+            });
+            for _ in 0..polls {
+                if (&mut whole).now_or_never().is_some() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            drop(whole);
+            lanes.begin().await.unwrap().roll_back().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_replaced() {
+        let (_folder, lanes) = one_lane().await;
+        let mut lane = lanes.begin().await.unwrap();
+        make(&mut lane).await.unwrap();
+        // What is under way ends by itself here, so that giving it up fails.
+        Sqlite::say(lane.connection().unwrap(), COMMIT)
+            .await
+            .unwrap();
+        drop(lane);
+        let mut next = lanes.begin().await.unwrap();
+        make(&mut next).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn closing_waits_for_what_is_under_way_and_lets_nobody_in() {
+        let (_folder, lanes) = one_lane().await;
+        let held = lanes.begin().await.unwrap();
+        let mut closing = Box::pin(lanes.close());
+        assert!((&mut closing).now_or_never().is_none());
+        let mut late = Box::pin(lanes.begin());
+        assert!((&mut late).now_or_never().is_none());
+        held.roll_back().await.unwrap();
+        closing.await;
+        assert!(matches!(late.await, Err(sqlx::Error::PoolClosed)));
+    }
+}
