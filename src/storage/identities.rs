@@ -1,5 +1,6 @@
 //! Tables `identities`, `foreign_sessions` and `foreign_ends`: people and their sign-ins at other issuers.
 
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
@@ -176,18 +177,24 @@ impl Tx {
 
     /// Every sign-in elsewhere is over here: of a user, or of everybody.
     pub async fn end_identities_of(&mut self, user: Option<UserId>, end: ForeignEnd) -> Result<()> {
-        const SQL: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
-             SELECT issuer, subject, '', $2, $3 FROM identities WHERE $1 IS NULL OR user_id = $1 \
-             ON CONFLICT (issuer, subject, session_key) \
-             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason";
         on_either!(self, |c| {
-            sqlx::query(SQL)
-                .bind(user.map(|user| user.0))
-                .bind(end.ended_at.as_millis())
-                .bind(end.reason.as_str())
-                .execute(c)
-                .await
-                .map(Done::from)
+            let mut query = QueryBuilder::new(
+                "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
+                 SELECT issuer, subject, '', ",
+            );
+            query.push_bind(end.ended_at.as_millis());
+            query.push(", ").push_bind(end.reason.as_str());
+            query.push(" FROM identities WHERE ");
+            // One text for both would look at everybody's for the sake of one.
+            match user {
+                Some(user) => query.push("user_id = ").push_bind(user.0),
+                None => query.push("TRUE"),
+            };
+            query.push(
+                " ON CONFLICT (issuer, subject, session_key) \
+                 DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason",
+            );
+            query.build().execute(c).await.map(Done::from)
         })?;
         Ok(())
     }
