@@ -2,7 +2,7 @@
 //! where nothing was left open on it, so that whoever waits goes on, and nothing is asked of a connection that has just
 //! answered: each statement is a way to another thread, or over the network.
 //!
-//! It may not know any table, nor what a driver's statements say.
+//! It may not know any table, nor how a driver's transactions begin.
 
 use std::future::Future;
 use std::io;
@@ -69,7 +69,8 @@ struct Shared<D: Driver> {
 struct Held<D: Driver> {
     connection: D::Connection,
     since: Instant,
-    answered: Instant,
+    /// When it answered last; none where the last that was said has no answer, since who asked gave up or it is lost.
+    answered: Option<Instant>,
 }
 
 /// A connection that is one's own, with a transaction on it or without.
@@ -177,7 +178,7 @@ impl<D: Driver> Shared<D> {
         Ok(Held {
             connection,
             since: now,
-            answered: now,
+            answered: Some(now),
         })
     }
 
@@ -193,17 +194,39 @@ impl<D: Driver> Shared<D> {
         }
     }
 
-    fn give_back(&self, mut held: Held<D>) {
-        held.answered = Instant::now();
+    fn give_back(&self, held: Held<D>) {
         self.free.lock().push(held);
     }
 }
 
+impl<D: Driver> Held<D> {
+    /// Whether it has to show that it still is a connection before it is relied on.
+    fn is_silent(&self) -> bool {
+        self.answered.is_none_or(|at| at.elapsed() >= SILENCE)
+    }
+}
+
 impl<D: Driver> Lane<D> {
-    /// The connection.
+    /// The connection, to say something. What comes of it has to be `heard`.
     pub(super) fn connection(&mut self) -> sqlx::Result<&mut D::Connection> {
         let held = self.held.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        held.answered = None;
         Ok(&mut held.connection)
+    }
+
+    /// What came of what was said: an answer, unless the connection is lost.
+    pub(super) fn heard<T>(&mut self, said: sqlx::Result<T>) -> sqlx::Result<T> {
+        let is_answer = said.as_ref().err().is_none_or(|error| !is_lost(error));
+        if let Some(held) = self.held.as_mut().filter(|_| is_answer) {
+            held.answered = Some(Instant::now());
+        }
+        said
+    }
+
+    /// Says something that answers nothing.
+    pub(super) async fn say(&mut self, sql: &'static str) -> sqlx::Result<()> {
+        let said = D::say(self.connection()?, sql).await;
+        self.heard(said)
     }
 
     /// The commit was said with something else.
@@ -223,7 +246,7 @@ impl<D: Driver> Lane<D> {
 
     async fn end(&mut self, how: &'static str) -> sqlx::Result<()> {
         if self.is_open {
-            D::say(self.connection()?, how).await?;
+            self.say(how).await?;
             self.is_open = false;
         }
         Ok(())
@@ -232,10 +255,9 @@ impl<D: Driver> Lane<D> {
     /// Says what is to be said first; where that is nothing, asks one who was silent for long whether it is there.
     async fn wake(&mut self, first: Option<&'static str>) -> sqlx::Result<()> {
         let answer = self.shared.waits.answer;
-        let silent = self.held.as_ref().map(|held| held.answered.elapsed());
         let woken = match first {
             Some(first) => timeout(answer, self.say_first(first)).await,
-            None if silent.is_some_and(|silent| silent >= SILENCE) => {
+            None if self.held.as_ref().is_some_and(Held::is_silent) => {
                 timeout(answer, self.connection()?.ping()).await
             }
             None => return Ok(()),
@@ -246,7 +268,7 @@ impl<D: Driver> Lane<D> {
     async fn say_first(&mut self, first: &'static str) -> sqlx::Result<()> {
         // Open from now on: who is cut off here does not know whether it has begun.
         self.is_open = true;
-        let said = D::say(self.connection()?, first).await;
+        let said = self.say(first).await;
         self.is_open = said.is_ok();
         said
     }
@@ -321,7 +343,7 @@ mod tests {
     }
 
     async fn make(lane: &mut Lane<Sqlite>) -> sqlx::Result<()> {
-        Sqlite::say(lane.connection()?, MAKE).await
+        lane.say(MAKE).await
     }
 
     #[tokio::test]
@@ -363,9 +385,7 @@ mod tests {
         let mut lane = lanes.begin().await.unwrap();
         make(&mut lane).await.unwrap();
         // What is under way ends by itself here, so that giving it up fails.
-        Sqlite::say(lane.connection().unwrap(), COMMIT)
-            .await
-            .unwrap();
+        lane.say(COMMIT).await.unwrap();
         drop(lane);
         let mut next = lanes.begin().await.unwrap();
         make(&mut next).await.unwrap_err();

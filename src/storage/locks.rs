@@ -108,15 +108,6 @@ impl Tx {
         self.read_user(id, self.to_hold_user()).await
     }
 
-    /// What makes a statement hold the user that it reads. Rows that name the user may come meanwhile, so this is
-    /// not the strongest lock.
-    pub(super) fn to_hold_user(&self) -> &'static str {
-        match self.inner {
-            Inner::Sqlite(_) => "",
-            Inner::Postgres(_) => " FOR NO KEY UPDATE",
-        }
-    }
-
     /// The same for many, whatever order they are given in. Answers how many of them there are.
     /// In the model: `Lock`.
     pub async fn lock_users(&mut self, ids: &[UserId]) -> Result<usize> {
@@ -138,6 +129,15 @@ impl Tx {
         };
         self.lock_users(&[session.user_id]).await?;
         Ok(self.lock_session(id).await?.map(|(session, _)| session))
+    }
+
+    /// What makes a statement hold the user that it reads. Rows that name the user may come meanwhile, so this is
+    /// not the strongest lock.
+    pub(super) fn to_hold_user(&self) -> &'static str {
+        match self.inner {
+            Inner::Sqlite(_) => "",
+            Inner::Postgres(_) => " FOR NO KEY UPDATE",
+        }
     }
 
     /// What makes a statement hold the rows that it reads. Of rows alone it needs no look of its own: one that

@@ -71,7 +71,7 @@ impl Checkpoints {
 
 async fn checkpoint(read: &Lanes<Sqlite>) -> sqlx::Result<()> {
     let mut lane = read.look().await?;
-    Sqlite::say(lane.connection()?, "PRAGMA wal_checkpoint(PASSIVE)").await
+    lane.say("PRAGMA wal_checkpoint(PASSIVE)").await
 }
 
 /// The writer and the readers, on a schema that is up to date.

@@ -24,11 +24,13 @@ macro_rules! on_either {
         match &mut $tx.inner {
             $crate::storage::tx::Inner::Sqlite(lane) => {
                 let $connection = lane.connection()?;
-                $body
+                let said = $body;
+                lane.heard(said)
             }
             $crate::storage::tx::Inner::Postgres(lane) => {
                 let $connection = lane.connection()?;
-                $body
+                let said = $body;
+                lane.heard(said)
             }
         }
     };
@@ -42,15 +44,15 @@ macro_rules! in_one_way {
         match &mut $tx.inner {
             $crate::storage::tx::Inner::Sqlite(lane) => {
                 let $query = sqlx::query($sql);
-                let done = $bound.execute(lane.connection()?).await?;
-                $crate::storage::tx::Done::from(done)
+                let said = $bound.execute(lane.connection()?).await;
+                $crate::storage::tx::Done::from(lane.heard(said)?)
             }
             $crate::storage::tx::Inner::Postgres(lane) => {
-                let connection = lane.connection()?;
                 let mut done = sqlx::postgres::PgQueryResult::default();
                 for statement in $sql.split(';') {
                     let $query = sqlx::query(statement);
-                    done.extend([$bound.execute(&mut *connection).await?]);
+                    let said = $bound.execute(lane.connection()?).await;
+                    done.extend([lane.heard(said)?]);
                 }
                 $crate::storage::tx::Done::from(done)
             }
@@ -65,15 +67,16 @@ macro_rules! rows_in_one_way {
         match &mut $tx.inner {
             $crate::storage::tx::Inner::Sqlite(lane) => {
                 let $query = sqlx::query(sqlx::AssertSqlSafe($statements.join("; ")));
-                for $row in &$bound.fetch_all(lane.connection()?).await? {
+                let said = $bound.fetch_all(lane.connection()?).await;
+                for $row in &lane.heard(said)? {
                     $read;
                 }
             }
             $crate::storage::tx::Inner::Postgres(lane) => {
-                let connection = lane.connection()?;
                 for statement in $statements {
                     let $query = sqlx::query(sqlx::AssertSqlSafe(statement));
-                    for $row in &$bound.fetch_all(&mut *connection).await? {
+                    let said = $bound.fetch_all(lane.connection()?).await;
+                    for $row in &lane.heard(said)? {
                         $read;
                     }
                 }

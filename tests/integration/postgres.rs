@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use sessionwire::config::Config;
+use sessionwire::domain::secret::DatabaseUrl;
+use sessionwire::storage::{Store, StoreOptions};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
@@ -120,6 +122,31 @@ async fn sessions_that_the_server_ends_are_replaced() {
         };
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_session_is_replaced_also_for_those_who_only_look_and_do_so_all_the_time() {
+    let url = fresh_database(&postgres()).await;
+    let options = StoreOptions::Postgres {
+        url: DatabaseUrl::new(url.clone()),
+        connections: 2,
+    };
+    let store = Store::open(&options).await.unwrap();
+    let look = async || store.look().await?.find_head().await;
+    look().await.unwrap();
+    let mut there = connect(&url).await;
+    let ended = there
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = 'sessionwire' AND datname = current_database()",
+        )
+        .await
+        .unwrap();
+    assert!(ended.rows_affected() > 0);
+    // The first one may be who notices.
+    let _ = look().await;
+    look().await.unwrap();
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
