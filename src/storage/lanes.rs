@@ -193,10 +193,6 @@ impl<D: Driver> Shared<D> {
             }
         }
     }
-
-    fn give_back(&self, held: Held<D>) {
-        self.free.lock().push(held);
-    }
 }
 
 impl<D: Driver> Held<D> {
@@ -285,7 +281,7 @@ impl<D: Driver> Drop for Lane<D> {
             return;
         };
         if !self.is_open {
-            self.shared.give_back(held);
+            self.shared.free.lock().push(held);
             return;
         }
         // Outside of a runtime the connection is closed, which gives up what was open as well.
@@ -296,7 +292,7 @@ impl<D: Driver> Drop for Lane<D> {
         runtime.spawn(async move {
             let rolled_back = D::say(&mut held.connection, ROLLBACK);
             if let Ok(Ok(())) = timeout(shared.waits.acquire, rolled_back).await {
-                shared.give_back(held);
+                shared.free.lock().push(held);
             }
             drop(place);
         });
@@ -342,21 +338,17 @@ mod tests {
         (folder, lanes.unwrap())
     }
 
-    async fn make(lane: &mut Lane<Sqlite>) -> sqlx::Result<()> {
-        lane.say(MAKE).await
-    }
-
     #[tokio::test]
     async fn what_is_dropped_is_given_up_before_the_next_one_begins() {
         let (_folder, lanes) = one_lane().await;
         let mut dropped = lanes.begin().await.unwrap();
-        make(&mut dropped).await.unwrap();
+        dropped.say(MAKE).await.unwrap();
         drop(dropped);
         let mut next = lanes.begin().await.unwrap();
-        make(&mut next).await.unwrap();
+        next.say(MAKE).await.unwrap();
         next.commit().await.unwrap();
         let mut last = lanes.look().await.unwrap();
-        make(&mut last).await.unwrap_err();
+        last.say(MAKE).await.unwrap_err();
     }
 
     #[tokio::test]
@@ -365,7 +357,7 @@ mod tests {
         for polls in 0..40 {
             let mut whole = Box::pin(async {
                 let mut lane = lanes.begin().await?;
-                make(&mut lane).await?;
+                lane.say(MAKE).await?;
                 lane.roll_back().await
             });
             for _ in 0..polls {
@@ -383,12 +375,12 @@ mod tests {
     async fn a_lost_connection_is_replaced() {
         let (_folder, lanes) = one_lane().await;
         let mut lane = lanes.begin().await.unwrap();
-        make(&mut lane).await.unwrap();
+        lane.say(MAKE).await.unwrap();
         // What is under way ends by itself here, so that giving it up fails.
         lane.say(COMMIT).await.unwrap();
         drop(lane);
         let mut next = lanes.begin().await.unwrap();
-        make(&mut next).await.unwrap_err();
+        next.say(MAKE).await.unwrap_err();
     }
 
     #[tokio::test]
