@@ -9,6 +9,7 @@ mod binding;
 mod device;
 mod first;
 mod group;
+mod hash_turns;
 mod idempotency;
 mod identity;
 mod key;

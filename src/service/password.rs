@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Result;
+use super::hash_turns::{Memory, Turn, Turns};
 use crate::domain::clock::Entropy;
 use crate::domain::error::Error;
 use crate::domain::secret::Password;
-
-/// How many may wait for a hash; more are told to come back.
-const QUEUE: usize = 1024;
 
 /// How passwords are hashed.
 #[derive(Clone, Copy, Debug)]
@@ -29,93 +26,92 @@ pub struct PasswordSettings {
 
 pub(super) struct Hasher {
     argon2: Argon2<'static>,
-    running: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
+    turns: Turns,
     /// Verified where there is no user, so that an unknown name costs the same time.
     nobody: Arc<str>,
 }
 
-/// The right to hash: held while a failure is looked up and counted, so that no more failures slip
-/// past the limit than hashes run at once.
-pub(super) struct Turn {
-    _queue: OwnedSemaphorePermit,
-    _running: OwnedSemaphorePermit,
-}
-
 impl Hasher {
     pub(super) fn new(settings: &PasswordSettings, entropy: &dyn Entropy) -> Result<Self> {
-        let params = Params::new(settings.memory_kib, settings.iterations, 1, None)
-            .map_err(|error| Error::internal(error.to_string()))?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash_of_nobody(settings, entropy);
+        let params = Params::new(settings.memory_kib, settings.iterations, 1, None);
+        let params = params.map_err(told)?;
         Ok(Self {
-            argon2,
-            running: Arc::new(Semaphore::new(settings.concurrency)),
-            queue: Arc::new(Semaphore::new(QUEUE)),
-            nobody: nobody.into(),
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            turns: Turns::new(settings.concurrency),
+            nobody: hash_of_nobody(settings, entropy).into(),
         })
     }
 
     /// Waits for a turn, unless too many wait.
     pub(super) async fn turn(&self) -> Result<Turn> {
-        let queue = Arc::clone(&self.queue)
-            .try_acquire_owned()
-            .map_err(|_| Error::RateLimited { retry_after_s: 1 })?;
-        let running = Arc::clone(&self.running)
-            .acquire_owned()
-            .await
-            .map_err(Error::internal)?;
-        Ok(Turn {
-            _queue: queue,
-            _running: running,
-        })
+        self.turns.next().await
     }
 
     /// Hashes a password that is being set.
     pub(super) async fn hash(&self, password: &Password, entropy: &dyn Entropy) -> Result<String> {
-        let turn = self.turn().await?;
+        let mut turn = self.turn().await?;
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let (argon2, password) = (self.argon2.clone(), password.clone());
-        let hashed = tokio::task::spawn_blocking(move || {
-            hash_now(&argon2, password.expose().as_bytes(), &salt)
-        })
-        .await
-        .map_err(Error::internal)?;
-        drop(turn);
-        hashed
+        let hash = move |memory: &mut Memory| {
+            let salt = Salt::new(&salt).map_err(told)?;
+            hash_now(&argon2, password.expose().as_bytes(), salt, memory)
+        };
+        let hash = turn.compute(hash).await??;
+        Ok(hash.to_string())
     }
 
     /// Whether a password is the one of this hash. Without a hash it costs the same and is not.
     pub(super) async fn verify(
         &self,
-        _turn: &Turn,
+        turn: &mut Turn,
         password: &Password,
         hash: Option<&str>,
     ) -> Result<bool> {
         let exists = hash.is_some();
         let hash: Arc<str> = hash.map_or_else(|| Arc::clone(&self.nobody), Arc::from);
-        let (argon2, password) = (self.argon2.clone(), password.clone());
-        let matches = tokio::task::spawn_blocking(move || {
-            let parsed =
-                PasswordHash::new(&hash).map_err(|error| Error::internal(error.to_string()))?;
-            Ok::<_, Error>(
-                argon2
-                    .verify_password(password.expose().as_bytes(), &parsed)
-                    .is_ok(),
-            )
-        })
-        .await
-        .map_err(Error::internal)??;
-        Ok(matches && exists)
+        let password = password.clone();
+        let verify = move |memory: &mut Memory| is_of(password.expose().as_bytes(), &hash, memory);
+        Ok(turn.compute(verify).await?? && exists)
     }
 }
 
-fn hash_now(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<String> {
+fn hash_now(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    salt: Salt,
+    memory: &mut Memory,
+) -> Result<PasswordHash> {
+    let params = argon2.params();
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    let blocks = memory.blocks(params.block_count());
     argon2
-        .hash_password_with_salt(password, salt)
-        .map(|hash| hash.to_string())
-        .map_err(|error| Error::internal(error.to_string()))
+        .hash_password_into_with_memory(password, &salt, &mut output, blocks)
+        .map_err(told)?;
+    Ok(PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).map_err(told)?,
+        salt: Some(salt),
+        hash: Some(Output::new(&output).map_err(told)?),
+    })
+}
+
+/// Whether a password gives this hash, with the parameters that were in force when it was set.
+fn is_of(password: &[u8], hash: &str, memory: &mut Memory) -> Result<bool> {
+    let hash = PasswordHash::new(hash).map_err(told)?;
+    let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
+        return Ok(false);
+    };
+    let params = Params::try_from(&hash).map_err(told)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let computed = hash_now(&argon2, password, salt, memory)?;
+    // In constant time: see `Output`.
+    Ok(computed.hash == Some(expected))
+}
+
+fn told(error: impl std::fmt::Display) -> Error {
+    Error::internal(error.to_string())
 }
 
 /// What no password gives, since nobody knows one that would. Nothing is hashed for it.
@@ -150,8 +146,9 @@ mod tests {
         let nobody = hash_of_nobody(&settings, &Sevens);
         let nobody = PasswordHash::new(&nobody).unwrap();
         let hasher = Hasher::new(&settings, &Sevens).unwrap();
-        let somebody = hash_now(&hasher.argon2, b"correct horse", &[7; 16]).unwrap();
-        let somebody = PasswordHash::new(&somebody).unwrap();
+        let salt = Salt::new(&[7; 16]).unwrap();
+        let mut memory = Memory::default();
+        let somebody = hash_now(&hasher.argon2, b"correct horse", salt, &mut memory).unwrap();
         assert_eq!(nobody.algorithm, somebody.algorithm);
         assert_eq!(nobody.version, somebody.version);
         assert_eq!(nobody.params, somebody.params);

@@ -116,12 +116,12 @@ impl Core {
         drop(tx);
         let known_device = known_device.then_some(attempt.device.id);
         let buckets = Buckets::of(&attempt.username, known_device, origin.address);
-        let turn = self.passwords.turn().await?;
+        let mut turn = self.passwords.turn().await?;
         self.failures.check(buckets)?;
         let hash = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         let proven = self
             .passwords
-            .verify(&turn, &attempt.password, hash)
+            .verify(&mut turn, &attempt.password, hash)
             .await?;
         match found {
             Some((user, Some(hash))) if proven => Ok((user.id, hash)),

@@ -243,11 +243,11 @@ impl Core {
         let (user, old_hash) = found.ok_or(Error::NotFound("user"))?;
         let buckets = Buckets::of(&user.username, None, None);
         {
-            let turn = self.passwords.turn().await?;
+            let mut turn = self.passwords.turn().await?;
             self.failures.check(buckets)?;
             if !self
                 .passwords
-                .verify(&turn, &current, old_hash.as_deref())
+                .verify(&mut turn, &current, old_hash.as_deref())
                 .await?
             {
                 self.failures.count(buckets);
