@@ -154,10 +154,8 @@ impl Core {
         if let Some(permissions) = patch.permissions {
             replace_permissions(&mut tx, &mut group, &permissions, call).await?;
         }
-        let Done { value, effect } = self.conclude(call, tx, group).await?;
-        // Counting a million members takes a while, for which nobody else has to wait.
-        let value = view(&mut self.look().await?, value).await?;
-        Ok(Done { value, effect })
+        let view = view(&mut tx, group).await?;
+        self.conclude(call, tx, view).await
     }
 
     /// Replaces a group's permissions. One event, however many members.

@@ -65,7 +65,7 @@ impl Core {
         Ok(forgotten == u64::from(BATCH))
     }
 
-    /// Forgets spent and outdated rows.
+    /// Forgets spent and outdated rows, and folds those that are one.
     pub async fn forget(&self) -> Result<()> {
         let now = self.clock.now();
         let mut tx = self.begin().await?;
@@ -78,6 +78,7 @@ impl Core {
             .await?;
         tx.forget_idempotency_keys(now.minus(IDEMPOTENCY_KEPT))
             .await?;
+        tx.fold_group_sizes().await?;
         self.commit(tx).await?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
-use super::row::{count, pattern};
+use super::row::pattern;
 use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::group::Group;
@@ -126,16 +126,6 @@ impl Tx {
             .await
             .map(Done::from))?;
         Ok(done.rows_affected() == 1)
-    }
-
-    /// How many members a group has.
-    pub async fn count_members(&mut self, id: GroupId) -> Result<u64> {
-        const SQL: &str = "SELECT COUNT(*) FROM memberships WHERE group_id = $1";
-        let members: i64 = on_either!(self, |c| sqlx::query_scalar(SQL)
-            .bind(id.0)
-            .fetch_one(c)
-            .await)?;
-        Ok(count(members))
     }
 
     async fn insert_permissions(

@@ -6,6 +6,7 @@
 mod data_key;
 mod devices;
 mod grants;
+mod group_sizes;
 mod groups;
 mod idempotency;
 mod identities;

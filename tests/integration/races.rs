@@ -200,3 +200,55 @@ async fn positions_are_gap_free_under_concurrent_writers() {
     assert_eq!(positions, expected);
     assert_eq!(server.node.head().0, positions.len() as u64);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_has_as_many_members_as_it_says_whoever_comes_and_goes() {
+    let server = Server::start().await;
+    let (left, right) = (
+        server.group("left", &[]).await,
+        server.group("right", &[]).await,
+    );
+    let mut users = Vec::new();
+    for n in 0..12 {
+        let groups: &[&str] = if n % 2 == 0 { &["left", "right"] } else { &[] };
+        users.push(server.user(&format!("user-{n}"), groups).await);
+    }
+    let (server_, left_, right_) = (&server, &left, &right);
+    join_all(users.iter().enumerate().map(|(n, user)| async move {
+        let server = server_;
+        let member = |group: &str| format!("/v1/groups/{group}/members/{user}");
+        match n % 4 {
+            0 => {
+                server
+                    .delete(&format!("/v1/users/{user}"), &server.key)
+                    .await
+            }
+            1 => server.put(&member(left_), &server.key, json!({})).await,
+            2 => server.delete(&member(right_), &server.key).await,
+            _ => {
+                server.put(&member(left_), &server.key, json!({})).await;
+                // Twice is once.
+                server.put(&member(left_), &server.key, json!({})).await
+            }
+        }
+    }))
+    .await;
+    for _ in 0..2 {
+        for (group, expected) in [(&left, 9), (&right, 0)] {
+            let path = format!("/v1/groups/{group}");
+            let says = server.get(&path, &server.key).await.body["member_count"].clone();
+            let path = format!("{path}/members?limit=200");
+            let members = server.get(&path, &server.key).await;
+            let members = members.body["items"].as_array().unwrap().len();
+            assert_eq!((says, members), (json!(expected), expected));
+        }
+        // What is folded says the same.
+        server.core.forget().await.unwrap();
+    }
+    server
+        .delete(&format!("/v1/groups/{left}"), &server.key)
+        .await;
+    let again = server.group("left", &[]).await;
+    let path = format!("/v1/groups/{again}");
+    assert_eq!(server.get(&path, &server.key).await.body["member_count"], 0);
+}

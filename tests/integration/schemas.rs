@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr as _;
 
+use sessionwire::domain::secret::DatabaseUrl;
 use sessionwire::storage::{Store, StoreOptions};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -48,6 +49,62 @@ async fn both_databases_have_the_same_tables() {
         assert_eq!(there.get(table), Some(of_sqlite), "{table}");
     }
     assert_eq!(there.len(), here.len());
+}
+
+#[tokio::test]
+async fn members_that_were_there_before_are_counted() {
+    const BEFORE: &str = "DROP TRIGGER memberships_came; DROP TRIGGER memberships_went; \
+         DROP TABLE group_sizes; DELETE FROM _sqlx_migrations WHERE version = 14; \
+         INSERT INTO groups (id, name, priority, created_at) VALUES (x'01', 'staff', 0, 0); \
+         INSERT INTO users (id, username, display_name, status, created_at) VALUES (x'02', 'a', 'A', 'active', 0); \
+         INSERT INTO users (id, username, display_name, status, created_at) VALUES (x'03', 'b', 'B', 'active', 0); \
+         INSERT INTO memberships (user_id, group_id) VALUES (x'02', x'01'), (x'03', x'01')";
+    let url = fresh_database(&postgres()).await;
+    let options = PgConnectOptions::from_str(&url).unwrap();
+    let there = StoreOptions::Postgres {
+        url: DatabaseUrl::new(url),
+        connections: 2,
+    };
+    Store::open(&there).await.unwrap().close().await;
+    let mut connection = options.connect().await.unwrap();
+    let uuid = |byte: &str| format!("'00000000-0000-0000-0000-0000000000{byte}'");
+    let mut before = BEFORE.replace("memberships_came;", "memberships_came ON memberships;");
+    before = before.replace("memberships_went;", "memberships_went ON memberships;");
+    for byte in ["01", "02", "03"] {
+        before = before.replace(&format!("x'{byte}'"), &uuid(byte));
+    }
+    let before =
+        format!("{before}; DROP FUNCTION memberships_came; DROP FUNCTION memberships_went");
+    sqlx::raw_sql(AssertSqlSafe(before))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    Store::open(&there).await.unwrap().close().await;
+    let members: Vec<i64> = sqlx::query_scalar("SELECT members FROM group_sizes")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(members, [2]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sw.db");
+    let here = StoreOptions::Sqlite {
+        path: path.clone(),
+        readers: 1,
+    };
+    Store::open(&here).await.unwrap().close().await;
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(BEFORE)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    Store::open(&here).await.unwrap().close().await;
+    let members: Vec<i64> = sqlx::query_scalar("SELECT members FROM group_sizes")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(members, [2]);
 }
 
 async fn of_sqlite(connection: &mut SqliteConnection) -> Schema {
