@@ -13,8 +13,10 @@ use super::message::NoticeContent;
 pub enum Effect<'a> {
     /// The rights of this user may differ now.
     RightsOfUser(UserId),
-    /// The rights of everybody who is in the group of this name may differ now.
-    RightsOfGroup(&'a str),
+    /// The rights of everybody who is in the group of this name may differ now. They are in the same groups.
+    PermissionsOfGroup(&'a str),
+    /// Nobody is in a group of this name any more: it is gone, or called otherwise.
+    EndOfGroup(&'a str),
     /// A session ended.
     SessionEnded(&'a SessionEnded),
     /// Connections that came with a token of this key have shown nothing.
@@ -100,11 +102,10 @@ impl Event {
                 Effect::RightsOfUser(*user_id)
             }
             Self::GroupUpdated { old_name, name, .. } if old_name != name => {
-                Effect::RightsOfGroup(old_name)
+                Effect::EndOfGroup(old_name)
             }
-            Self::GroupDeleted { name, .. } | Self::GroupPermissionsChanged { name, .. } => {
-                Effect::RightsOfGroup(name)
-            }
+            Self::GroupDeleted { name, .. } => Effect::EndOfGroup(name),
+            Self::GroupPermissionsChanged { name, .. } => Effect::PermissionsOfGroup(name),
             Self::UserCreated { .. }
             | Self::UserUpdated { .. }
             | Self::UserSuspended { .. }

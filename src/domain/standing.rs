@@ -1,6 +1,6 @@
 //! The present state of a connected user's rights. It may not know who loads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::id::{Seq, UserId};
@@ -15,6 +15,18 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// What these groups give, of which some give this.
+    pub fn by_groups(
+        groups: &BTreeSet<String>,
+        given: &BTreeMap<String, BTreeSet<String>>,
+    ) -> Self {
+        let permissions = groups.iter().filter_map(|group| given.get(group));
+        Self {
+            groups: groups.clone(),
+            permissions: permissions.flatten().cloned().collect(),
+        }
+    }
+
     /// What a token says.
     pub fn by_token(groups: &[String], permissions: &[String]) -> Self {
         Self {
@@ -22,6 +34,15 @@ impl Rights {
             permissions: permissions.iter().cloned().collect(),
         }
     }
+}
+
+/// What groups give, as read at a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The log position at which it was read, or earlier.
+    pub as_of: Seq,
+    /// The permissions by the names of the groups; those that are gone are left out.
+    pub by_group: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a user may do, as read at a position.

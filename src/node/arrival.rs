@@ -9,8 +9,8 @@ use sessionwire_guard::{Claims, Reason, Verdict};
 
 use super::Inner;
 use super::connection::{Identified, Identity, Output, Past, Unidentified};
+use super::entry::Seat;
 use super::gate::Certainty;
-use super::hub::Seat;
 use super::line::{Line, Visitor};
 use super::mailbox::Mailbox;
 use super::standing::Urgency;

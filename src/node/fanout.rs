@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::announcement::Announcement;
 use super::delivery::{Deliveries, Delivery};
+use super::entry::Move;
 use super::frame::Frame;
 use super::hub::Hub;
 use super::pulse::Stopwatch;
@@ -92,21 +93,23 @@ impl Fanout {
             }
             Effect::KeyRetired(_) => self.hub.look_at_keys(delivery),
             Effect::RightsOfUser(_)
-            | Effect::RightsOfGroup(_)
+            | Effect::PermissionsOfGroup(_)
+            | Effect::EndOfGroup(_)
             | Effect::SessionEnded(_)
             | Effect::None => {}
         }
     }
 
     fn move_rights(&self, entries: &[LogEntry], delivery: &Arc<Delivery>) {
-        let mut moved: HashMap<UserId, RightsCause> = HashMap::new();
-        let mut groups: Vec<(&str, RightsCause)> = Vec::new();
+        let mut moved: HashMap<UserId, Move> = HashMap::new();
+        let mut groups: Vec<(&str, Move)> = Vec::new();
         for entry in entries {
             match entry.event.effect() {
                 Effect::RightsOfUser(user) => {
-                    moved.insert(user, cause_of(entry));
+                    moved.insert(user, move_by(entry, true));
                 }
-                Effect::RightsOfGroup(name) => groups.push((name, cause_of(entry))),
+                Effect::PermissionsOfGroup(name) => groups.push((name, move_by(entry, false))),
+                Effect::EndOfGroup(name) => groups.push((name, move_by(entry, true))),
                 Effect::SessionEnded(_)
                 | Effect::KeyRetired(_)
                 | Effect::Notice(..)
@@ -115,22 +118,17 @@ impl Fanout {
             }
         }
         moved.retain(|user, _| self.hub.has(*user));
-        for (user, cause) in self.hub.users_in(&groups) {
-            let last = moved.entry(user).or_insert(cause);
-            if last.id < cause.id {
-                *last = cause;
-            }
+        for (user, what) in self.hub.users_in(&groups) {
+            let all = moved.entry(user).or_insert(what);
+            *all = all.and(what);
         }
         if moved.is_empty() {
             return;
         }
         let refresh_within_ms = refresh_within_ms(moved.len());
-        for (user, cause) in &moved {
-            let cause = RightsCause {
-                refresh_within_ms,
-                ..*cause
-            };
-            self.hub.move_rights(*user, cause, delivery);
+        for (user, what) in &mut moved {
+            what.cause.refresh_within_ms = refresh_within_ms;
+            self.hub.move_rights(*user, what, delivery);
         }
         let urgency = if moved.len() <= REFRESH_AT_ONCE {
             Urgency::Now
@@ -141,13 +139,14 @@ impl Fanout {
     }
 }
 
-fn cause_of(entry: &LogEntry) -> RightsCause {
-    RightsCause {
+fn move_by(entry: &LogEntry, regroups: bool) -> Move {
+    let cause = RightsCause {
         id: entry.seq,
         initiating_entity: entry.initiating_entity,
         at: entry.at,
         refresh_within_ms: 0,
-    }
+    };
+    Move { cause, regroups }
 }
 
 /// How long a refresh that nothing else asks for may wait, where so many users are concerned.

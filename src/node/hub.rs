@@ -1,9 +1,8 @@
 //! The live connections of this node, keyed by user, and what their users may do at present. It may
 //! not know sockets: it puts letters into mailboxes.
 //!
-//! A user's entry is *current* when its standing covers the last applied event that concerns the user
-//! (`moved_at`). An event concerns a group's members by name: those whose standing lists the group,
-//! and those whose standing is not known or not current, because it could.
+//! An event concerns a group's members by name: those whose standing lists the group, and those whose groups are not
+//! known (`entry`), because it could.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,79 +12,21 @@ use parking_lot::{Mutex, MutexGuard};
 use super::announcement::{Announcement, Tally};
 use super::bell::Bell;
 use super::delivery::Delivery;
-use super::mailbox::{Mailbox, RightsUpdate};
+use super::entry::{Entry, Move, Seat};
+use super::mailbox::Mailbox;
 use super::presence::Unreported;
 use super::shared_rights::SharedRights;
 use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
-use crate::domain::id::{ConnectionId, DeviceId, Seq, SessionId, UserId};
-use crate::domain::message::RightsCause;
+use crate::domain::id::{ConnectionId, Seq, SessionId, UserId};
 use crate::domain::session::SessionEnd;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Rights, Standing};
 
 /// Few enough to lock one after the other, enough that connections rarely meet at a lock.
 const SHARDS: usize = 64;
 
 /// Up to so many connections are told something at once; more of them have their turns.
 const FEW: usize = 4;
-
-/// A connection in the hub.
-pub(super) struct Seat {
-    pub(super) id: ConnectionId,
-    pub(super) session: SessionId,
-    pub(super) device: DeviceId,
-    /// Whether its client has a way to answer.
-    pub(super) answers: bool,
-    pub(super) mailbox: Arc<Mailbox>,
-}
-
-/// A connected user.
-pub(super) struct Entry {
-    pub(super) seats: Vec<Seat>,
-    pub(super) standing: Option<Arc<Standing>>,
-    pub(super) since: Timestamp,
-    moved_at: Seq,
-    cause: Option<Arc<RightsCause>>,
-}
-
-impl Entry {
-    fn new(since: Timestamp) -> Self {
-        Self {
-            seats: Vec::new(),
-            standing: None,
-            since,
-            moved_at: Seq(0),
-            cause: None,
-        }
-    }
-
-    /// Whether the standing covers every event that was applied.
-    fn is_current(&self) -> bool {
-        self.standing
-            .as_ref()
-            .is_some_and(|standing| standing.as_of >= self.moved_at)
-    }
-
-    /// Whether a change of this group could concern the user.
-    fn may_be_in(&self, group: &str) -> bool {
-        !self.is_current() || self.is_known_in(group)
-    }
-
-    /// Whether the user is in the group as far as is known.
-    fn is_known_in(&self, group: &str) -> bool {
-        self.standing
-            .as_ref()
-            .is_some_and(|standing| standing.rights.groups.contains(group))
-    }
-
-    fn rights(&self) -> Option<RightsUpdate> {
-        self.standing.as_ref().map(|standing| RightsUpdate {
-            standing: Arc::clone(standing),
-            cause: self.cause.as_deref().copied(),
-            current: self.is_current(),
-        })
-    }
-}
 
 type Shard = HashMap<UserId, Entry>;
 
@@ -232,16 +173,16 @@ impl Hub {
         });
     }
 
-    /// The connected users that a change of one of these groups could concern, and which change of
-    /// them comes last in the list.
-    pub(super) fn users_in<'a, T: Copy>(&self, groups: &'a [(&'a str, T)]) -> Vec<(UserId, T)> {
+    /// The connected users that changes of these groups could concern, and what they are for each.
+    pub(super) fn users_in(&self, groups: &[(&str, Move)]) -> Vec<(UserId, Move)> {
         let mut users = Vec::new();
         if groups.is_empty() {
             return users;
         }
         self.for_each(|user, entry| {
-            let last = groups.iter().rev().find(|(name, _)| entry.may_be_in(name));
-            users.extend(last.map(|(_, what)| (user, *what)));
+            let concerning = groups.iter().filter(|(name, _)| entry.may_be_in(name));
+            let all = concerning.map(|(_, what)| *what).reduce(Move::and);
+            users.extend(all.map(|what| (user, what)));
         });
         users
     }
@@ -251,21 +192,27 @@ impl Hub {
         self.shard(user).get(&user).map(look)
     }
 
+    /// The rights of a user who is in the groups that they name.
+    pub(super) fn known_groups(&self, user: UserId) -> Option<Arc<Rights>> {
+        let shard = self.shard(user);
+        let known = shard.get(&user)?.known_groups()?;
+        Some(Arc::clone(&known.rights))
+    }
+
     /// Whether the user is connected.
     pub(super) fn has(&self, user: UserId) -> bool {
         self.shard(user).contains_key(&user)
     }
 
     /// The rights of a connected user moved: what is known of them is no longer current.
-    pub(super) fn move_rights(&self, user: UserId, cause: RightsCause, delivery: &Arc<Delivery>) {
+    pub(super) fn move_rights(&self, user: UserId, what: &Move, delivery: &Arc<Delivery>) {
         let mut shard = self.shard(user);
         let Some(entry) = shard.get_mut(&user) else {
             return;
         };
-        entry.moved_at = entry.moved_at.max(cause.id);
-        entry.cause = Some(Arc::new(cause));
+        entry.move_rights(what);
         for seat in &entry.seats {
-            seat.mailbox.owe(cause.id, delivery);
+            seat.mailbox.owe(what.cause.id, delivery);
         }
     }
 
@@ -277,13 +224,37 @@ impl Hub {
         let Some(entry) = shard.get_mut(&standing.user_id) else {
             return false;
         };
-        let known = entry.standing.as_ref().map(|known| known.as_of);
-        if known.is_some_and(|known| known > standing.as_of) {
-            return !entry.is_current();
-        }
         if entry.standing.is_none() {
             // Only now the user is one of those who are shown.
             self.unreported.mark(standing.user_id);
+        }
+        self.settle(entry, standing)
+    }
+
+    /// The same, where only what the user's groups give was read: everything up to `as_of` has been applied, so that
+    /// who is known to be in these groups was in them then.
+    pub(super) fn install_given(&self, user: UserId, rights: &Arc<Rights>, as_of: Seq) -> bool {
+        let rights = self.shared_rights.share(Arc::clone(rights));
+        let mut shard = self.shard(user);
+        let Some(entry) = shard.get_mut(&user) else {
+            return false;
+        };
+        let known = entry.known_groups();
+        let Some(known) = known.filter(|known| known.rights.groups == rights.groups) else {
+            return true;
+        };
+        let standing = Standing {
+            as_of,
+            rights,
+            ..Standing::clone(known)
+        };
+        self.settle(entry, standing)
+    }
+
+    fn settle(&self, entry: &mut Entry, standing: Standing) -> bool {
+        let known = entry.standing.as_ref().map(|known| known.as_of);
+        if known.is_some_and(|known| known > standing.as_of) {
+            return !entry.is_current();
         }
         entry.standing = Some(Arc::new(standing));
         let mut waiting = Vec::new();

@@ -14,6 +14,7 @@ mod cluster;
 mod connection;
 mod delivery;
 mod drain;
+mod entry;
 mod fanout;
 mod feed;
 mod follower;

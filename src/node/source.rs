@@ -1,6 +1,7 @@
 //! What a node reads from: the log and the present state. A trait, so that the follower and the hub
 //! can be tested on a log in memory.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
 use crate::domain::id::{Seq, SessionId, UserId};
 use crate::domain::session::Session;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Given, Standing};
 use crate::storage::Store;
 
 /// What a read answers.
@@ -30,6 +31,8 @@ pub trait Source: Send + Sync {
     /// The standings of these users, read after the head that they name. Users that are gone are
     /// left out.
     fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>>;
+    /// What the groups of these names give.
+    fn given<'a>(&'a self, groups: &'a BTreeSet<String>) -> Read<'a, Given>;
     /// A session, live or ended.
     fn find_session(&self, id: SessionId) -> Read<'_, Option<Session>>;
     /// The signing keys that are trusted no more.
@@ -78,6 +81,12 @@ impl Source for Store {
     fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>> {
         within(READ_MANY, async move {
             Ok(self.look().await?.list_standings(users).await?)
+        })
+    }
+
+    fn given<'a>(&'a self, groups: &'a BTreeSet<String>) -> Read<'a, Given> {
+        within(READ_MANY, async move {
+            Ok(self.read().await?.find_given(groups).await?)
         })
     }
 

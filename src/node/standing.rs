@@ -1,7 +1,8 @@
 //! Reads the present rights of connected users whose rights moved: many at a time, each user once,
-//! however often they moved. It may not know what the rights mean to a connection.
+//! however often they moved. Where a user's groups are known, it reads what they give, once for all who are in them.
+//! It may not know what the rights mean to a connection.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::hub::Hub;
 use super::source::Source;
 use crate::domain::error::Error;
 use crate::domain::id::{Seq, UserId};
+use crate::domain::standing::Rights;
 
 /// The most users of one read.
 pub(super) const USERS_PER_READ: usize = 500;
@@ -120,29 +122,73 @@ impl StandingReader {
     }
 
     async fn read(&mut self, users: &[UserId]) -> Result<(), Error> {
-        if users.is_empty() {
-            return Ok(());
+        let mut unknown = Vec::new();
+        let mut known: HashMap<Arc<Rights>, Vec<UserId>> = HashMap::new();
+        for user in users {
+            let rights = self.hub.known_groups(*user);
+            let whose = rights.map_or(&mut unknown, |rights| known.entry(rights).or_default());
+            whose.push(*user);
         }
-        let standings = self.source.standings(users).await?;
-        let Some(as_of) = standings.iter().map(|standing| standing.as_of).max() else {
-            // All of them are gone; the log says so too, and it ends their sessions.
-            return Ok(());
-        };
-        // A node never shows what it has not applied: then an event's id, its receipt and the state
-        // that came of it are told together.
-        if self.applied.wait_for(|it| *it >= as_of).await.is_err() {
-            return Ok(());
-        }
-        let moved: Vec<UserId> = standings
-            .into_iter()
-            .filter_map(|standing| {
-                let user = standing.user_id;
-                self.hub.install(standing).then_some(user)
-            })
-            .collect();
+        let mut moved = self.read_users(&unknown).await?;
+        moved.extend(self.read_groups(known).await?);
         if !moved.is_empty() {
             self.unread.add(moved, Urgency::Now);
         }
         Ok(())
     }
+
+    /// Answers whose rights moved meanwhile.
+    async fn read_users(&mut self, users: &[UserId]) -> Result<Vec<UserId>, Error> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let standings = self.source.standings(users).await?;
+        let Some(as_of) = standings.iter().map(|standing| standing.as_of).max() else {
+            // All of them are gone; the log says so too, and it ends their sessions.
+            return Ok(Vec::new());
+        };
+        if !self.has_applied(as_of).await {
+            return Ok(Vec::new());
+        }
+        let installed = standings.into_iter().map(|standing| {
+            let user = standing.user_id;
+            (user, self.hub.install(standing))
+        });
+        Ok(installed.filter_map(again).collect())
+    }
+
+    /// The same for users who are in the groups of these rights.
+    async fn read_groups(
+        &mut self,
+        known: HashMap<Arc<Rights>, Vec<UserId>>,
+    ) -> Result<Vec<UserId>, Error> {
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
+        let groups: BTreeSet<String> = known.keys().flat_map(|it| it.groups.clone()).collect();
+        let given = self.source.given(&groups).await?;
+        if !self.has_applied(given.as_of).await {
+            return Ok(Vec::new());
+        }
+        let mut moved = Vec::new();
+        for (before, users) in known {
+            let rights = Arc::new(Rights::by_groups(&before.groups, &given.by_group));
+            let installed = users
+                .into_iter()
+                .map(|user| (user, self.hub.install_given(user, &rights, given.as_of)));
+            moved.extend(installed.filter_map(again));
+        }
+        Ok(moved)
+    }
+
+    /// A node never shows what it has not applied: then an event's id, its receipt and the state that came of it are
+    /// told together. `false`: nobody applies anything any more.
+    async fn has_applied(&mut self, as_of: Seq) -> bool {
+        self.applied.wait_for(|it| *it >= as_of).await.is_ok()
+    }
+}
+
+/// The user, where the rights have to be read again.
+fn again((user, moved): (UserId, bool)) -> Option<UserId> {
+    moved.then_some(user)
 }

@@ -196,7 +196,7 @@ impl Core {
                 Hears::RightsOfUser(user) => {
                     users.insert(user);
                 }
-                Hears::RightsOfGroup(name) => {
+                Hears::PermissionsOfGroup(name) | Hears::EndOfGroup(name) => {
                     if let Some(group) = before.find_group_by_name(name).await? {
                         users.extend(before.list_members_with_sessions(group.id).await?);
                     }
@@ -219,7 +219,7 @@ impl Core {
             if let Hears::RightsOfUser(user) = event.effect() {
                 sessions.extend(live_ids(&mut before, user, now).await?);
             }
-            if let Hears::RightsOfGroup(_) = event.effect() {
+            if let Hears::PermissionsOfGroup(_) | Hears::EndOfGroup(_) = event.effect() {
                 for user in &users {
                     sessions.extend(live_ids(&mut before, *user, now).await?);
                 }

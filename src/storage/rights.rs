@@ -1,6 +1,6 @@
 //! What users may do, read across `memberships`, `groups` and `group_permissions`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sqlx::QueryBuilder;
@@ -10,7 +10,7 @@ use super::Result;
 use super::row::seq;
 use super::tx::{Tx, is_kept, on_either};
 use crate::domain::id::UserId;
-use crate::domain::standing::{Rights, Standing};
+use crate::domain::standing::{Given, Rights, Standing};
 
 /// A user, one of the groups, one of the group's permissions, and the head of the log.
 type RightRow = (Uuid, String, Option<String>, Option<String>, i64);
@@ -35,6 +35,35 @@ impl Tx {
             rights: Arc::new(rights),
         };
         Ok(found.into_iter().map(standing).collect())
+    }
+
+    /// What the groups of these names give, in a snapshot.
+    pub async fn find_given(&mut self, groups: &BTreeSet<String>) -> Result<Given> {
+        let names: Vec<&String> = groups.iter().collect();
+        let mut by_group: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let as_of = self.find_head().await?;
+        for chunk in names.chunks(super::memberships::CHUNK) {
+            let rows: Vec<(String, Option<String>)> = on_either!(self, |c| {
+                let mut query = QueryBuilder::new(
+                    "SELECT g.name, p.permission FROM groups g \
+                     LEFT JOIN group_permissions p ON p.group_id = g.id WHERE g.name IN (",
+                );
+                let mut list = query.separated(", ");
+                for name in chunk {
+                    list.push_bind(*name);
+                }
+                query.push(")");
+                query
+                    .build_query_as()
+                    .persistent(is_kept(chunk))
+                    .fetch_all(c)
+                    .await
+            })?;
+            for (name, permission) in rows {
+                by_group.entry(name).or_default().extend(permission);
+            }
+        }
+        Ok(Given { as_of, by_group })
     }
 
     async fn list_rights(&mut self, users: &[UserId]) -> Result<Vec<RightRow>> {

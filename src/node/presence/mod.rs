@@ -6,7 +6,8 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
-use super::hub::{Entry, Hub, Seat};
+use super::entry::{Entry, Seat};
+use super::hub::Hub;
 use crate::domain::id::{NodeId, SessionId, UserId};
 use crate::domain::presence::{Holding, PresenceFilter, Present};
 

@@ -2,6 +2,7 @@
 
 mod company;
 mod follower;
+mod given;
 mod hand;
 mod mailbox;
 mod rights;

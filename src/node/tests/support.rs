@@ -18,7 +18,7 @@ use crate::domain::error::Error;
 use crate::domain::event::{Event, LogEntry};
 use crate::domain::id::{GroupId, Seq, SessionId, UserId};
 use crate::domain::session::Session;
-use crate::domain::standing::{Rights, Standing};
+use crate::domain::standing::{Given, Rights, Standing};
 use crate::node::{Read, Source};
 
 /// The name of the one signing key.
@@ -127,10 +127,12 @@ struct State {
 pub(crate) struct MemoryLog {
     clock: Arc<ManualClock>,
     state: Mutex<State>,
-    /// Reads of standings wait here before they answer, with what they have read.
+    /// Reads of rights wait here before they answer, with what they have read.
     pub(crate) hold: Semaphore,
-    /// How many reads of standings have begun.
+    /// How many reads of rights have begun.
     pub(crate) standing_reads: watch::Sender<u64>,
+    /// The standings of how many users were read.
+    pub(crate) users_read: AtomicU64,
     /// How many reads of the log there were.
     pub(crate) log_reads: AtomicU64,
     /// Whether reads fail.
@@ -146,6 +148,7 @@ impl MemoryLog {
             state: Mutex::default(),
             hold: Semaphore::new(Semaphore::MAX_PERMITS),
             standing_reads: watch::Sender::new(0),
+            users_read: AtomicU64::new(0),
             log_reads: AtomicU64::new(0),
             broken: AtomicBool::new(false),
             key: None,
@@ -177,15 +180,29 @@ impl MemoryLog {
         self.state.lock().sessions.insert(session.id, session);
     }
 
-    /// From now on reads of standings wait.
+    /// From now on reads of rights wait.
     pub(crate) fn hold_standings(&self) {
         self.hold.forget_permits(Semaphore::MAX_PERMITS);
     }
 
-    /// Returns once that many reads of standings have begun.
+    /// Returns once that many reads of rights have begun.
     pub(crate) async fn until_read(&self, reads: u64) {
         let mut seen = self.standing_reads.subscribe();
         seen.wait_for(|count| *count >= reads).await.unwrap();
+    }
+
+    /// The same, for rights.
+    fn read_rights<T: Send + 'static>(&self, read: impl FnOnce(&State) -> T) -> Read<'_, T> {
+        let answer = self.read(read);
+        self.standing_reads.send_modify(|count| *count += 1);
+        Box::pin(async move {
+            let permit = self.hold.acquire().await.unwrap();
+            // While reads are held, each release lets one of them answer.
+            if self.hold.available_permits() < Semaphore::MAX_PERMITS / 2 {
+                permit.forget();
+            }
+            answer.await
+        })
     }
 
     fn read<T: Send + 'static>(
@@ -220,6 +237,15 @@ impl State {
                 let permissions = self.permissions.entry(name.clone()).or_default();
                 permissions.extend(added.iter().cloned());
                 permissions.retain(|it| !removed.contains(it));
+            }
+            Event::GroupUpdated { old_name, name, .. } => {
+                for groups in self.members.values_mut() {
+                    if groups.remove(old_name) {
+                        groups.insert(name.clone());
+                    }
+                }
+                let permissions = self.permissions.remove(old_name).unwrap_or_default();
+                self.permissions.insert(name.clone(), permissions);
             }
             Event::UserDeleted { user_id, .. } => {
                 self.gone.insert(*user_id);
@@ -266,18 +292,22 @@ impl Source for MemoryLog {
     }
 
     fn standings<'a>(&'a self, users: &'a [UserId]) -> Read<'a, Vec<Standing>> {
-        let answer = self.read(|state| {
+        let count = u64::try_from(users.len()).unwrap();
+        self.users_read.fetch_add(count, Ordering::Relaxed);
+        self.read_rights(|state| {
             let found = users.iter().filter_map(|user| state.standing(*user));
             found.collect()
-        });
-        self.standing_reads.send_modify(|count| *count += 1);
-        Box::pin(async move {
-            let permit = self.hold.acquire().await.unwrap();
-            // While reads are held, each release lets one of them answer.
-            if self.hold.available_permits() < Semaphore::MAX_PERMITS / 2 {
-                permit.forget();
+        })
+    }
+
+    fn given<'a>(&'a self, groups: &'a BTreeSet<String>) -> Read<'a, Given> {
+        self.read_rights(|state| {
+            let known = |group: &String| state.permissions.get_key_value(group);
+            let known = groups.iter().filter_map(known);
+            Given {
+                as_of: state.head(),
+                by_group: known.map(|(name, it)| (name.clone(), it.clone())).collect(),
             }
-            answer.await
         })
     }
 
