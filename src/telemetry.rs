@@ -52,6 +52,8 @@ where
 {
     let lines = fmt::Subscriber::builder()
         .with_env_filter(EnvFilter::try_new(filter.as_str())?)
+        // It would be told where nobody reads any more, and whoever tells that there panics.
+        .log_internal_errors(false)
         .with_writer(writer);
     Ok(match format {
         // No colours: the log is as often a file as a terminal.

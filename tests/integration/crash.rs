@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{PROGRAM, Program, program_key};
+use crate::support::{PROGRAM, Program, free_port, program_key, until_open};
 
 pub(crate) async fn call(
     http: &reqwest::Client,
@@ -192,4 +192,22 @@ fn sigterm_drains_and_exits_with_0() {
             .success()
     );
     assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_log_nobody_reads_any_more_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    // The first start shows a password, and is none where nobody sees it.
+    Program::serve(directory.path(), 0).kill();
+    let port = free_port();
+    let mut server = Program::serve_unread(directory.path(), port);
+    until_open(port).await;
+    let ready = reqwest::get(format!("{}/readyz", server.url))
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 200);
+    let id = server.child.id().to_string();
+    let asked = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(asked.success());
+    assert!(server.child.wait().unwrap().success());
 }

@@ -58,6 +58,17 @@ impl Program {
         Self::of(&mut shell)
     }
 
+    /// The same, and nobody reads its log: whoever did has gone.
+    pub(crate) fn serve_unread(directory: &std::path::Path, port: u16) -> Self {
+        let mut server = serving(directory, port, &[]);
+        let mut child = server.stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        Self {
+            child,
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
     fn of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
