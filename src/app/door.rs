@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use ipnet::IpNet;
 use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::io::ReadBuf;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -29,6 +30,8 @@ use crate::transport::patience::Patient;
 use crate::transport::rest::Framed;
 use crate::transport::underlay::Underlay;
 
+/// So many may wait to be accepted, unless the system lets fewer (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
 /// After a failure to accept: most often there are too many open files, and some are closed meanwhile.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
@@ -55,6 +58,7 @@ pub(super) async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let (head_timeout, write_timeout) = (bounds.head_timeout, bounds.write_timeout);
+    tune(&listener, write_timeout);
     let places = Arc::new(Places::new(bounds));
     let (open, closing) = watch::channel(());
     tokio::pin!(stop);
@@ -112,7 +116,11 @@ impl Visit {
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
             .serve_connection(
-                io(self.stream, self.write_timeout, underlay.clone()),
+                TokioIo::new(Patient::new(
+                    self.stream,
+                    self.write_timeout,
+                    underlay.clone(),
+                )),
                 service,
             )
             .with_upgrades();
@@ -143,19 +151,29 @@ impl Visit {
     }
 }
 
-/// Small messages leave at once: waiting for more to send costs their reader 40 ms.
+/// Listens there. All who were cut off come back at once: who finds no room to wait in is asked again after a second,
+/// and then after longer and longer.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// What connections take over from where they come in. Small messages leave at once: waiting for more to send costs
+/// their reader 40 ms.
 ///
 /// What the peer does not acknowledge for as long as patience lasts ends the connection, also where it all
 /// fits into the kernel's buffer: else a stream whose reader vanished would be open for a quarter of an hour.
-fn io(stream: TcpStream, patience: Duration, underlay: Underlay) -> TokioIo<Patient<TcpStream>> {
-    tune(&stream, patience);
-    TokioIo::new(Patient::new(stream, patience, underlay))
-}
-
+///
 /// A socket that refuses either is only slower.
-fn tune(stream: &TcpStream, patience: Duration) {
-    drop(stream.set_nodelay(true));
-    drop(SockRef::from(stream).set_tcp_user_timeout(Some(patience)));
+fn tune(listener: &TcpListener, patience: Duration) {
+    let socket = SockRef::from(listener);
+    drop(socket.set_tcp_nodelay(true));
+    drop(socket.set_tcp_user_timeout(Some(patience)));
 }
 
 fn service_for(
@@ -257,13 +275,14 @@ mod tests {
     #[tokio::test]
     async fn the_kernel_has_no_more_patience_than_we() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let patience = Duration::from_secs(20);
+        tune(&listener, patience);
         let address = listener.local_addr().unwrap();
         let (_far, near) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (near, _) = near.unwrap();
-        let patience = Duration::from_secs(20);
-        tune(&near, patience);
-        let set = SockRef::from(&near).tcp_user_timeout();
-        assert_eq!(set.unwrap(), Some(patience));
+        let near = SockRef::from(&near);
+        assert_eq!(near.tcp_user_timeout().unwrap(), Some(patience));
+        assert!(near.tcp_nodelay().unwrap());
     }
 
     #[test]

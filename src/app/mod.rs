@@ -46,6 +46,7 @@ use crate::transport::tokens::Tokens;
 use crate::transport::web::{self, Pages};
 use crate::transport::{socketio, sse, websocket};
 
+pub use self::door::listen;
 pub use self::master_key::{MasterKeyError, fetch_master_key};
 
 /// The name of the key file in the data directory.

@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 
 use serde::Serialize;
-use tokio::net::TcpListener;
 
 use super::serve::random_password;
 use super::{CommandError, StopSignals, print};
 use crate::app::system::raise_open_files;
-use crate::app::{App, AppError, World};
+use crate::app::{App, AppError, World, listen};
 use crate::config::Config;
 use crate::domain::access::Scope;
 use crate::domain::policy::{AtLimit, Policy, PolicyScope};
@@ -103,7 +102,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), CommandError> {
     config.database = None;
     telemetry::install_log(&config.log_level, config.log_format)?;
     raise_open_files(config.max_connections);
-    let listener = TcpListener::bind(config.listen).await?;
+    let listener = listen(config.listen)?;
     let bound = listener.local_addr()?;
     let world = World::system();
     let mut app = App::build(&config, world.clone(), bound).await?;

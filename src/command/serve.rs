@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::{CommandError, StopSignals};
 use crate::app::system::raise_open_files;
-use crate::app::{App, AppError, World, serve_metrics};
+use crate::app::{App, AppError, World, listen, serve_metrics};
 use crate::config::Config;
 use crate::domain::secret::Password;
 use crate::telemetry::{self, Metrics};
@@ -24,7 +24,7 @@ pub(super) async fn serve(file: Option<&Path>) -> Result<(), CommandError> {
         Some(address) => Some((TcpListener::bind(address).await?, Metrics::install()?)),
         None => None,
     };
-    let listener = TcpListener::bind(config.listen).await?;
+    let listener = listen(config.listen)?;
     let bound = listener.local_addr()?;
     let world = World::system();
     let app = App::build(&config, world.clone(), bound).await?;
