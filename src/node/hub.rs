@@ -28,7 +28,8 @@ const SHARDS: usize = 64;
 /// Up to so many connections are told something at once; more of them have their turns.
 const FEW: usize = 4;
 
-type Shard = HashMap<UserId, Entry>;
+/// In boxes: a table has more places than entries.
+type Shard = HashMap<UserId, Box<Entry>>;
 
 fn seats_of(shard: &Shard, user: UserId) -> &[Seat] {
     shard.get(&user).map_or(&[], |entry| &entry.seats)
@@ -75,7 +76,9 @@ impl Hub {
             id: seat.id,
         };
         let mut shard = self.shard(user);
-        let entry = shard.entry(user).or_insert_with(|| Entry::new(now));
+        let entry = shard
+            .entry(user)
+            .or_insert_with(|| Box::new(Entry::new(now)));
         if entry.seats.len() >= self.max_per_user {
             drop(shard);
             return Err(Close::CONNECTION_LIMIT);
@@ -84,10 +87,8 @@ impl Hub {
             .rights()
             .filter(|rights| rights.current && rights.standing.as_of >= needs);
         let must_read = rights.is_none();
-        if let Some(rights) = rights
-            && seat.mailbox.leave_rights(rights)
-        {
-            self.bell.ring(vec![Arc::clone(&seat.mailbox)]);
+        if let Some(rights) = rights {
+            seat.mailbox.put_rights(rights);
         }
         if entry.seats.is_empty() {
             // Most people have one.
@@ -189,7 +190,7 @@ impl Hub {
 
     /// Looks at the user, if connected.
     pub(super) fn look_at<T>(&self, user: UserId, look: impl FnOnce(&Entry) -> T) -> Option<T> {
-        self.shard(user).get(&user).map(look)
+        self.shard(user).get(&user).map(|entry| look(entry))
     }
 
     /// The rights of a user who is in the groups that they name.

@@ -134,8 +134,12 @@ impl Line {
 
     /// What to do, when something is: all that waits, up to an end. May be dropped half-way without loss.
     pub async fn next(&mut self) -> Vec<Output> {
+        let first = self.mailbox.next().await;
+        self.open_all(first)
+    }
+
+    fn open_all(&mut self, mut letter: Letter) -> Vec<Output> {
         let mut outputs = Vec::new();
-        let mut letter = self.mailbox.next().await;
         let times = (self.node.clock.now(), self.node.clock.uptime());
         loop {
             self.open(letter, times, &mut outputs);

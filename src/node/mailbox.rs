@@ -6,7 +6,7 @@
 //! it is too short is too slow.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -221,8 +221,16 @@ impl Contents {
 #[derive(Default)]
 pub(super) struct Mailbox(Mutex<Contents>);
 
-/// A connection waits for letters.
-struct Rest<'a>(&'a Mailbox);
+/// A connection waits for letters. May be dropped half-way without loss.
+pub(super) struct Rest<'a>(&'a Mailbox);
+
+impl Future for Rest<'_> {
+    type Output = Letter;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Letter> {
+        self.0.poll_next(cx)
+    }
+}
 
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
@@ -231,10 +239,9 @@ impl Drop for Rest<'_> {
 }
 
 impl Mailbox {
-    /// The next letter, when there is one. May be dropped half-way without loss.
-    pub(super) async fn next(&self) -> Letter {
-        let rest = Rest(self);
-        poll_fn(|cx| rest.0.poll_next(cx)).await
+    /// The next letter, when there is one.
+    pub(super) fn next(&self) -> Rest<'_> {
+        Rest(self)
     }
 
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Letter> {
@@ -303,6 +310,11 @@ impl Mailbox {
     }
 
     /// The present rights, in place of older ones.
+    pub(super) fn put_rights(&self, rights: RightsUpdate) {
+        self.put(|contents| contents.slots().rights = Some(rights));
+    }
+
+    /// The same, for one of many.
     #[must_use]
     pub(super) fn leave_rights(&self, rights: RightsUpdate) -> bool {
         self.leave(|contents| contents.slots().rights = Some(rights))

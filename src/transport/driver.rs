@@ -98,40 +98,127 @@ enum Next {
     Gone,
 }
 
-/// From the hub to the end.
+/// The life of a connection: how it came, and then as long as it is held.
 ///
-/// What is rare is in boxes: what an idle connection holds is as large as what it waits for. The line is in one too,
-/// since a future keeps a place for whatever it hands on.
-pub(super) async fn hold(
-    mut wire: impl Wire,
-    mut line: Box<Line>,
-    state: Arc<SocketState>,
-    address: Option<IpAddr>,
-) {
-    loop {
-        let was_live = line.is_live();
-        let Some(outputs) = next(&mut wire, &mut line).await else {
-            break;
-        };
-        match carry_out(outputs, &mut wire, &mut line, &state, address).await {
-            Next::On => {}
-            Next::Closed => break,
-            Next::Gone => return,
-        }
-        if !was_live
-            && line.is_live()
-            && let Some(hand) = wire.hand()
-        {
-            line.lend(hand);
+/// In a box, so that it doesn't keep the memory of its beginning for the rest of its life.
+pub(super) fn live<W: Wire>(
+    come: impl Future<Output = Option<Box<Held<W>>>> + Send,
+) -> impl Future<Output = ()> + Send {
+    let come = Box::pin(come);
+    async move {
+        let held = come.await;
+        if let Some(held) = held {
+            held.hold().await;
         }
     }
-    Box::pin(let_go(wire, line)).await;
 }
 
-async fn let_go(wire: impl Wire, line: Box<Line>) {
-    // Out of the hub first: who is closing is not present any more.
-    let _pass = line.leave();
-    wire.linger().await;
+/// A connection that is held, from the hub to the end.
+///
+/// In a box, and what is rare in boxes of its own: a future keeps a place for whatever it hands on, and what an idle
+/// connection holds is as large as what it waits for.
+pub(super) struct Held<W> {
+    wire: W,
+    line: Line,
+    state: Arc<SocketState>,
+    address: Option<IpAddr>,
+}
+
+impl<W: Wire> Held<W> {
+    /// One that is in the hub.
+    pub(super) fn new(
+        wire: W,
+        line: Box<Line>,
+        state: Arc<SocketState>,
+        address: Option<IpAddr>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            wire,
+            line: *line,
+            state,
+            address,
+        })
+    }
+
+    async fn hold(mut self: Box<Self>) {
+        loop {
+            let was_live = self.line.is_live();
+            let Some(outputs) = self.next().await else {
+                break;
+            };
+            let next = match self.carry_out(outputs) {
+                Ok(next) => next,
+                Err(rest) => Box::pin(self.carry_on(rest)).await,
+            };
+            match next {
+                Next::On => {}
+                Next::Closed => break,
+                Next::Gone => return,
+            }
+            if !was_live
+                && self.line.is_live()
+                && let Some(hand) = self.wire.hand()
+            {
+                self.line.lend(hand);
+            }
+        }
+        Box::pin(self.let_go()).await;
+    }
+
+    /// What is to be done next; `None`: the peer has gone.
+    async fn next(&mut self) -> Option<Vec<Output>> {
+        let (wire, line) = (&mut self.wire, &mut self.line);
+        if !line.is_live() {
+            // What the client says is left unread until it is welcomed.
+            return Some(line.next().await);
+        }
+        let incoming = tokio::select! {
+            biased;
+            outputs = line.next() => return Some(outputs),
+            incoming = wire.read() => incoming,
+        };
+        match incoming {
+            Incoming::Text(text) => Some(line.on_text(&text)),
+            Incoming::Said(said) => Some(line.on_said(|| said)),
+            Incoming::Binary => Some(vec![Output::Close(Close::PROTOCOL_ERROR)]),
+            Incoming::Control => Some(line.on_control()),
+            Incoming::Gone => None,
+            Incoming::Broken(why) => Some(vec![Output::Close(why)]),
+        }
+    }
+
+    /// Does what has to be done, where nothing has to be waited for, as most often; else answers what is left.
+    fn carry_out(&mut self, outputs: Vec<Output>) -> Result<Next, Box<Batch>> {
+        let mut batch = Batch::of(outputs);
+        match batch.write_at_once(&mut self.wire) {
+            Err(Gone) => Ok(Next::Gone),
+            Ok(true) if batch.intents.is_empty() => Ok(batch.settle()),
+            Ok(_) => Err(Box::new(batch)),
+        }
+    }
+
+    /// Waits until all is written, and asks the service.
+    async fn carry_on(&mut self, mut batch: Box<Batch>) -> Next {
+        let patience = self.state.settings.write_timeout;
+        loop {
+            let intents = std::mem::take(&mut batch.intents);
+            let Ok(next) = batch.write(&mut self.wire, patience).await else {
+                return Next::Gone;
+            };
+            if intents.is_empty() || matches!(next, Next::Closed) {
+                return next;
+            }
+            let asked = ask_all(intents, &mut self.line, &self.state, self.address);
+            batch = Box::new(Batch::of(asked.await));
+        }
+    }
+
+    async fn let_go(self: Box<Self>) {
+        let Self { wire, line, .. } = *self;
+        // Out of the hub first: who is closing is not present any more.
+        let _pass = line.leave();
+        wire.linger().await;
+    }
 }
 
 /// The whole life of a connection that is not let in: it is told why.
@@ -140,64 +227,6 @@ pub(super) async fn turn_away(mut wire: impl Wire, last_words: Vec<Output>, stat
     let written = batch.write(&mut wire, state.settings.write_timeout).await;
     if written.is_ok() {
         wire.linger().await;
-    }
-}
-
-/// What is to be done next; `None`: the peer has gone.
-async fn next(wire: &mut impl Wire, line: &mut Line) -> Option<Vec<Output>> {
-    if !line.is_live() {
-        // What the client says is left unread until it is welcomed.
-        return Some(line.next().await);
-    }
-    let incoming = tokio::select! {
-        biased;
-        outputs = line.next() => return Some(outputs),
-        incoming = wire.read() => incoming,
-    };
-    match incoming {
-        Incoming::Text(text) => Some(line.on_text(&text)),
-        Incoming::Said(said) => Some(line.on_said(|| said)),
-        Incoming::Binary => Some(vec![Output::Close(Close::PROTOCOL_ERROR)]),
-        Incoming::Control => Some(line.on_control()),
-        Incoming::Gone => None,
-        Incoming::Broken(why) => Some(vec![Output::Close(why)]),
-    }
-}
-
-/// Does what has to be done. Most often nothing has to be waited for.
-async fn carry_out(
-    outputs: Vec<Output>,
-    wire: &mut impl Wire,
-    line: &mut Line,
-    state: &SocketState,
-    address: Option<IpAddr>,
-) -> Next {
-    let mut batch = Batch::of(outputs);
-    match batch.write_at_once(wire) {
-        Err(Gone) => Next::Gone,
-        Ok(true) if batch.intents.is_empty() => batch.settle(),
-        Ok(_) => Box::pin(carry_on(batch, wire, line, state, address)).await,
-    }
-}
-
-/// Waits until all is written, and asks the service.
-async fn carry_on(
-    mut batch: Batch,
-    wire: &mut impl Wire,
-    line: &mut Line,
-    state: &SocketState,
-    address: Option<IpAddr>,
-) -> Next {
-    let patience = state.settings.write_timeout;
-    loop {
-        let intents = std::mem::take(&mut batch.intents);
-        let Ok(next) = batch.write(wire, patience).await else {
-            return Next::Gone;
-        };
-        if intents.is_empty() || matches!(next, Next::Closed) {
-            return next;
-        }
-        batch = Batch::of(ask_all(intents, line, state, address).await);
     }
 }
 

@@ -26,7 +26,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Method, StatusCode};
 
 use super::address::client_address;
-use super::driver::{BEAT_MAX, count_close};
+use super::driver::{BEAT_MAX, count_close, live};
 use super::possession;
 use super::sockets::SocketState;
 use super::underlay::Underlay;
@@ -34,7 +34,7 @@ use super::websocket::{Handshake, NotOne};
 use crate::domain::clock::Entropy;
 use packet::{Open, Packet, SEPARATOR};
 use polling::{Brought, Polling};
-use serve::{Greeting, serve, take_over, turn_away};
+use serve::{Greeting, shake, take_over, turn_away};
 use sessions::Sessions;
 use wire::EngineWire;
 
@@ -169,10 +169,14 @@ async fn answer(
             posted.map_or_else(Response::from, |()| payload("ok".into()))
         }
         Ok(Wanted::TakeOver(polling, upgrade)) => {
-            let limit = settings.max_frame_bytes;
-            upgrade.accept(limit, async move |socket| {
-                take_over(socket, &polling, &state.sockets).await;
-            })
+            let (response, upgrading) = upgrade.accept(settings.max_frame_bytes);
+            let sockets = state.sockets.clone();
+            tokio::spawn(async move {
+                if let Some(socket) = upgrading.await {
+                    take_over(socket, &polling, &sockets).await;
+                }
+            });
+            response
         }
         Err(fault) => fault.into(),
     }
@@ -201,29 +205,31 @@ fn open_polled(state: EngineState, greeting: Greeting) -> Response {
     let open = first_packet(&id, UPGRADES, visitor.heartbeat(), &sockets);
     let (polling, lane) = Polling::new();
     let wire = EngineWire::of_polls(lane, state.sessions.add(id, polling));
-    tokio::spawn(serve(wire, visitor, sockets, greeting));
+    tokio::spawn(live(shake(wire, visitor, sockets, greeting)));
     payload(open.into())
 }
 
 fn open_socket(state: EngineState, greeting: Greeting, upgrade: Handshake) -> Response {
     let id = state.sessions.new_id();
     let sockets = state.sockets;
-    let limit = sockets.settings.max_frame_bytes;
-    upgrade.accept(limit, async move |socket| {
+    let (response, upgrading) = upgrade.accept(sockets.settings.max_frame_bytes);
+    tokio::spawn(live(async move {
+        let socket = upgrading.await?;
         let visitor = match sockets.node.admit(greeting.address) {
             Ok(visitor) => visitor.beats_every(BEAT_MAX),
             Err(close) => {
                 let open = first_packet(&id, &[], BEAT_MAX, &sockets);
-                return turn_away(socket, open, close).await;
+                turn_away(socket, open, close).await;
+                return None;
             }
         };
         let open = first_packet(&id, &[], visitor.heartbeat(), &sockets);
         let mut wire = EngineWire::of_socket(socket);
         let patience = sockets.settings.write_timeout;
-        if wire.write(vec![open], None, patience).await.is_ok() {
-            serve(wire, visitor, sockets, greeting).await;
-        }
-    })
+        wire.write(vec![open], None, patience).await.ok()?;
+        shake(wire, visitor, sockets, greeting).await
+    }));
+    response
 }
 
 fn first_packet(id: &str, upgrades: &[&str], beat: Duration, sockets: &SocketState) -> String {

@@ -15,7 +15,7 @@ use crate::domain::possession::{KeyProof, Place};
 use crate::domain::secret::Bearer;
 use crate::node::{Line, Output, Refused, Visitor};
 use crate::service::Origin;
-use crate::transport::driver::{Gone, LINGER, Wire as _, count_close, hold};
+use crate::transport::driver::{Gone, Held, LINGER, Wire as _, count_close};
 use crate::transport::sockets::SocketState;
 use crate::transport::websocket::{Heard, Socket};
 
@@ -57,18 +57,17 @@ impl From<Gone> for Failed {
     }
 }
 
-/// The life of a session.
-pub(super) async fn serve(
+/// From the open transport to a connection that is held, if it comes to that.
+pub(super) async fn shake(
     mut wire: EngineWire,
     visitor: Visitor,
     state: Arc<SocketState>,
     greeting: Greeting,
-) {
+) -> Option<Box<Held<EngineWire>>> {
     // Headers are not looked at: bound tokens come as tickets.
     let origin = Origin::of(greeting.address);
-    // Boxed, so that a connection doesn't keep the handshake's memory for the rest of its life.
-    match Box::pin(shake_hands(&mut wire, visitor, &state, &greeting, &origin)).await {
-        Ok(line) => hold(wire, line, state, greeting.address).await,
+    match shake_hands(&mut wire, visitor, &state, &greeting, &origin).await {
+        Ok(line) => return Some(Held::new(wire, line, state, greeting.address)),
         Err(Failed::Refused(refused)) => {
             let refusal = packet::refused(refused.close, refused.last_words.as_deref());
             let patience = state.settings.write_timeout;
@@ -79,6 +78,7 @@ pub(super) async fn serve(
         }
         Err(Failed::Gone) => {}
     }
+    None
 }
 
 /// From the open transport to a place in the hub.

@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use super::address::client_address;
 use super::cookies;
 use super::credential::Credential;
-use super::driver::{BEAT_MAX, hold, turn_away};
+use super::driver::{BEAT_MAX, Held, live, turn_away};
 use super::outlet::Outlet;
 use super::possession;
 use super::rest::{Problem, resumed_at};
@@ -86,12 +86,15 @@ async fn stream(
     if let Some(underlay) = &underlay {
         underlay.give_place_back();
     }
-    let body = Outlet::body(underlay, async move |outlet| {
-        let wire = EventWire::new(outlet);
-        match opened {
-            Ok(line) => hold(wire, line, state, address).await,
-            Err(refused) => turn_away(wire, refused.into(), &state).await,
-        }
+    let body = Outlet::body(underlay, |outlet| {
+        live(async move {
+            let wire = EventWire::new(outlet);
+            match opened {
+                Ok(line) => return Some(Held::new(wire, line, state, address)),
+                Err(refused) => turn_away(wire, refused.into(), &state).await,
+            }
+            None
+        })
     });
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),

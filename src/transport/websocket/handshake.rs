@@ -64,26 +64,17 @@ impl Handshake {
         self
     }
 
-    /// The answer; when it has been read, the socket is served by a task of its own. `limit`: the longest
-    /// message that is read, in bytes.
-    pub(in crate::transport) fn accept<F>(
+    /// The answer, and the socket that there is when it was written. `limit`: the longest message that is read, in
+    /// bytes.
+    pub(in crate::transport) fn accept(
         self,
         limit: usize,
-        serve: impl FnOnce(Socket) -> F + Send + 'static,
-    ) -> Response
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
+    ) -> (
+        Response,
+        impl Future<Output = Option<Socket>> + Send + 'static,
+    ) {
         let on_upgrade = self.on_upgrade;
-        tokio::spawn(async move {
-            let Ok(upgraded) = on_upgrade.await else {
-                return;
-            };
-            if let Some(socket) = socket(upgraded, limit) {
-                // A task of its own, as large as what it does and no larger for what led to it.
-                tokio::spawn(serve(socket));
-            }
-        });
+        let upgrading = async move { socket(on_upgrade.await.ok()?, limit) };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -95,7 +86,7 @@ impl Handshake {
         if let Some(subprotocol) = self.upgrade.selected_protocol() {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
         }
-        response
+        (response, upgrading)
     }
 }
 

@@ -24,6 +24,7 @@ use http::{HeaderMap, Method};
 use super::address::client_address;
 use super::cookies;
 use super::credential::Credential;
+use super::driver::live;
 use super::possession;
 use super::sockets::SocketState;
 pub(super) use handshake::{Handshake, NotOne};
@@ -67,8 +68,10 @@ async fn upgrade(
         ),
         address: address.map(|peer| client_address(&headers, peer, trusted)),
     };
-    let limit = settings.max_frame_bytes;
-    handshake
-        .offering(SUBPROTOCOL)
-        .accept(limit, |socket| serve::serve(socket, state, greeting))
+    let handshake = handshake.offering(SUBPROTOCOL);
+    let (response, upgrading) = handshake.accept(settings.max_frame_bytes);
+    tokio::spawn(live(async move {
+        serve::shake(upgrading.await?, state, greeting).await
+    }));
+    response
 }

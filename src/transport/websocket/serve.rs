@@ -15,7 +15,7 @@ use crate::domain::secret::Bearer;
 use crate::node::{Line, Output, Visitor};
 use crate::service::Origin;
 use crate::transport::credential::Credential;
-use crate::transport::driver::{Gone, Incoming, Wire as _, hold, turn_away};
+use crate::transport::driver::{Gone, Held, Incoming, Wire as _, turn_away};
 use crate::transport::sockets::SocketState;
 
 /// What the request for an upgrade said.
@@ -29,36 +29,25 @@ pub(super) struct Greeting {
     pub(super) place: Place,
 }
 
-/// The life of a socket.
-///
-/// In boxes, so that a connection doesn't keep the memory of its beginning and its end for the rest of its life.
-pub(super) fn serve(
-    socket: Socket,
-    state: Arc<SocketState>,
-    greeting: Greeting,
-) -> impl Future<Output = ()> + Send {
-    let address = greeting.address;
-    let shaking = Box::pin(shake(socket, Arc::clone(&state), greeting));
-    async move {
-        match shaking.await {
-            (wire, Ok(line)) => hold(wire, line, state, address).await,
-            (wire, Err(last_words)) => Box::pin(turn_away(wire, last_words, &state)).await,
-        }
-    }
-}
-
-async fn shake(
+/// From the upgrade to a connection that is held, if it comes to that.
+pub(super) async fn shake(
     mut wire: Socket,
     state: Arc<SocketState>,
     greeting: Greeting,
-) -> (Socket, Result<Box<Line>, Vec<Output>>) {
+) -> Option<Box<Held<Socket>>> {
+    let address = greeting.address;
     let origin = Origin {
         binding_cookie: greeting.binding_cookie.clone(),
         possession: greeting.possession.clone(),
-        ..Origin::of(greeting.address)
+        ..Origin::of(address)
     };
-    let shaken = shake_hands(&mut wire, &state, greeting, &origin).await;
-    (wire, shaken)
+    match shake_hands(&mut wire, &state, greeting, &origin).await {
+        Ok(line) => Some(Held::new(wire, line, state, address)),
+        Err(last_words) => {
+            turn_away(wire, last_words, &state).await;
+            None
+        }
+    }
 }
 
 /// From the upgrade to a place in the hub, or to what is said before the door is closed.

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
@@ -59,24 +60,28 @@ impl Socket {
     }
 
     /// The next thing that comes in. May be dropped half-way without loss.
-    pub(in crate::transport) async fn hear(&mut self) -> Heard {
+    pub(in crate::transport) fn hear(&mut self) -> impl Future<Output = Heard> + Send {
+        poll_fn(|cx| self.poll_hear(cx))
+    }
+
+    pub(super) fn poll_hear(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         loop {
             if let Some(codec) = &mut self.codec {
                 let stream = self.outlet.stream();
                 match self.outlet.put(|out| codec.read(stream, out)) {
-                    Ok(Some(message)) => return heard(message),
+                    Ok(Some(message)) => return Poll::Ready(heard(message)),
                     Ok(None) if codec.is_at_boundary() => self.codec = None,
                     Ok(None) => {}
                     Err(error) => {
                         self.is_broken = true;
-                        return broken(&error).map_or(Heard::Gone, Heard::Broken);
+                        let heard = broken(&error).map_or(Heard::Gone, Heard::Broken);
+                        return Poll::Ready(heard);
                     }
                 }
             }
             // Not `readable`: that would leave the waker of the HTTP stack's task, and with it the task's memory.
-            let stream = self.outlet.stream();
-            if poll_fn(|cx| stream.poll_read_ready(cx)).await.is_err() {
-                return Heard::Gone;
+            if ready!(self.outlet.stream().poll_read_ready(cx)).is_err() {
+                return Poll::Ready(Heard::Gone);
             }
             if self.codec.is_none() {
                 self.codec = Some(Box::new(Codec::new(&Bytes::new(), self.limit)));

@@ -1,5 +1,6 @@
 //! A WebSocket as what carries messages. It may not know what the messages mean.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::socket::{Heard, Socket};
@@ -7,14 +8,8 @@ use crate::node::Hand;
 use crate::transport::driver::{Gone, Incoming, Item, Sent, Wire};
 
 impl Wire for Socket {
-    async fn read(&mut self) -> Incoming {
-        match self.hear().await {
-            Heard::Text(text) => Incoming::Text(text),
-            Heard::Binary => Incoming::Binary,
-            Heard::Control => Incoming::Control,
-            Heard::Gone => Incoming::Gone,
-            Heard::Broken(close) => Incoming::Broken(close),
-        }
+    fn read(&mut self) -> impl Future<Output = Incoming> + Send {
+        poll_fn(|cx| self.poll_hear(cx).map(incoming))
     }
 
     fn send_at_once(&mut self, items: Vec<Item>) -> Result<Sent, Gone> {
@@ -50,5 +45,15 @@ impl Wire for Socket {
 
     async fn linger(self) {
         self.let_go().await;
+    }
+}
+
+fn incoming(heard: Heard) -> Incoming {
+    match heard {
+        Heard::Text(text) => Incoming::Text(text),
+        Heard::Binary => Incoming::Binary,
+        Heard::Control => Incoming::Control,
+        Heard::Gone => Incoming::Gone,
+        Heard::Broken(close) => Incoming::Broken(close),
     }
 }
