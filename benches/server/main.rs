@@ -17,6 +17,7 @@ mod figures;
 mod floors;
 mod helper;
 mod http;
+mod issuer;
 mod load;
 mod measure;
 mod options;

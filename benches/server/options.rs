@@ -152,6 +152,8 @@ pub(crate) enum Measure {
     SignIn,
     /// Users sign in with passwords.
     SignInPassword,
+    /// Users sign in with tokens of an identity provider.
+    SignInProvider,
     /// Connections of Socket.IO come, and are at rest.
     Socketio,
     /// The same on tables that have grown; takes some minutes and three gigabytes.
@@ -168,7 +170,7 @@ fn asked_and_answered(text: &str) -> Result<(String, String), String> {
 
 impl Measure {
     /// Those that are taken unless others are asked for.
-    pub(crate) const USUAL: [Self; 13] = [
+    pub(crate) const USUAL: [Self; 14] = [
         Self::Start,
         Self::Connect,
         Self::Idle,
@@ -181,6 +183,7 @@ impl Measure {
         Self::Refresh,
         Self::SignIn,
         Self::SignInPassword,
+        Self::SignInProvider,
         Self::Socketio,
     ];
 }

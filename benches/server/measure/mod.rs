@@ -3,6 +3,7 @@
 mod check;
 mod connect;
 mod growth;
+mod provider;
 mod revoke;
 mod sign_in;
 mod socketio;
@@ -184,12 +185,13 @@ impl Bench {
 type Run = fn(&mut Bench) -> Outcome<()>;
 
 /// In this order: what begins anew, first.
-const MEASURES: [(Measure, Run); 15] = [
+const MEASURES: [(Measure, Run); 16] = [
     (Measure::Start, start::run),
     (Measure::Check, check::run),
     (Measure::Refresh, sign_in::refresh),
     (Measure::SignIn, sign_in::by_back_end),
     (Measure::SignInPassword, sign_in::by_password),
+    (Measure::SignInProvider, provider::run),
     (Measure::Socketio, socketio::run),
     (Measure::Connect, connect::run),
     (Measure::Idle, connect::run),
@@ -216,6 +218,7 @@ fn recipe(options: &Options, folder: &Path) -> Outcome<Recipe> {
         program,
         folder: folder.to_owned(),
         database: options.database.clone(),
+        issuers: None,
     })
 }
 
