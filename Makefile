@@ -129,7 +129,7 @@ fuzz: ## Fuzz the client frame and the token, a minute each; not part of `make t
 fmt: ## Format everything
 	cargo fmt --all
 
-# Some eight minutes on two cores, on which nothing else should run.
+# Some eight minutes on two cores, on which nothing else should run, and three gigabytes where temporary files are.
 BENCH := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .PHONY: bench
