@@ -15,7 +15,7 @@ help: ## Say what there is to make
 
 # The tests come last, and of them nextest, so that the run ends with the summary of all tests.
 .PHONY: test
-test: tools format lint docs dependencies doctest javascript guards examples socketio oauth provider browser nextjs postgres unit ## Install what is missing, check everything, run all tests
+test: tools format lint docs dependencies doctest peers javascript guards examples socketio oauth provider browser nextjs postgres unit ## Install what is missing, check everything, run all tests
 
 .PHONY: tools
 tools: ## Install what is missing
@@ -41,6 +41,11 @@ dependencies: ## Check licences, sources and bans; fetches no advisories
 .PHONY: doctest
 doctest: ## Run the examples in the documentation
 	cargo test --locked --workspace --doc
+
+.PHONY: peers
+peers: ## Check the types of the JavaScript of the benchmarks
+	npm ci --prefix benches/peers --no-audit --no-fund
+	npm run check --prefix benches/peers
 
 # What the JavaScript tests start. In a debug build the pages are read from disk.
 PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/sessionwire
@@ -124,7 +129,7 @@ fuzz: ## Fuzz the client frame and the token, a minute each; not part of `make t
 fmt: ## Format everything
 	cargo fmt --all
 
-# Some eight minutes on two cores, on which nothing else should run.
+# Some eight minutes on two cores, on which nothing else should run, and three gigabytes where temporary files are.
 BENCH := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .PHONY: bench
@@ -133,6 +138,16 @@ bench: ## Measure the server beside floors of the same run; report in target/ben
 	mkdir -p "$(BENCH)/bench"
 	"$(BENCH)/release/sessionwire-bench" --runs 3 --seconds 2 --json "$(BENCH)/bench/report.json" --report "$(BENCH)/bench/report.md"
 	node benches/plots.mjs "$(BENCH)/bench/report.json" "$(BENCH)/bench"
+
+# All of them, unless some are named: `make bench-peers PEERS=ws`.
+PEERS :=
+
+.PHONY: bench-peers
+bench-peers: ## Measure other servers beside this one; reports in target/bench
+	cargo build --locked --release --bin sessionwire --bin sessionwire-bench
+	npm ci --prefix benches/peers --no-audit --no-fund
+	mkdir -p "$(BENCH)/bench"
+	node benches/peers/run.js "$(BENCH)/release/sessionwire-bench" "$(BENCH)/bench" $(PEERS) -- --runs 3
 
 .PHONY: demo
 demo: ## Run the demonstration: a temporary database with people and groups

@@ -10,7 +10,9 @@ if (!report || !folder) {
   process.exit(2);
 }
 
+// At least, and for each character of the longest.
 const LABELS = 330;
+const CHARACTER = 6.8;
 const BARS = 360;
 const FIGURES = 200;
 const ROW = 26;
@@ -49,13 +51,15 @@ function short(value) {
 
 function picture(measure, figures, about) {
   const rows = figures.map((figure) => ({ figure, times: ratios(figure) }));
+  const longest = Math.max(...figures.map((figure) => figure.name.length));
+  const labels = Math.max(LABELS, Math.ceil(longest * CHARACTER) + 20);
   const most = Math.max(2, ...rows.map((row) => row.times.max));
   const least = Math.min(1, ...rows.map((row) => row.times.min));
   const first = Math.floor(Math.log2(least));
   const last = Math.ceil(Math.log2(most));
-  const at = (times) => LABELS + ((Math.log2(times) - first) / (last - first)) * BARS;
+  const at = (times) => labels + ((Math.log2(times) - first) / (last - first)) * BARS;
   const height = TOP + rows.length * ROW + 30;
-  const width = LABELS + BARS + FIGURES;
+  const width = labels + BARS + FIGURES;
   const bottom = TOP + rows.length * ROW;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
@@ -78,10 +82,10 @@ function picture(measure, figures, about) {
     const [from, to] = [at(1), at(times.median)].sort((one, other) => one - other);
     const values = `${short(times.median)} × ${figure.floor_name}; ${short(figure.value.median)} ${figure.unit}`;
     parts.push(
-      `<text x="${LABELS - 10}" y="${middle + 4}" text-anchor="end">${escaped(figure.name)}</text>`,
+      `<text x="${labels - 10}" y="${middle + 4}" text-anchor="end">${escaped(figure.name)}</text>`,
       `<rect class="bar" x="${from.toFixed(1)}" y="${y + 5}" width="${Math.max(1, to - from).toFixed(1)}" height="${ROW - 10}" rx="2"/>`,
       `<line class="spread" x1="${at(times.min).toFixed(1)}" x2="${at(times.max).toFixed(1)}" y1="${middle}" y2="${middle}"/>`,
-      `<text class="quiet" x="${LABELS + BARS + 10}" y="${middle + 4}">${escaped(values)}</text>`,
+      `<text class="quiet" x="${labels + BARS + 10}" y="${middle + 4}">${escaped(values)}</text>`,
     );
   });
   parts.push("</svg>");

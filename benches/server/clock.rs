@@ -11,6 +11,11 @@ pub(crate) fn now() -> u64 {
     seconds * 1_000_000_000 + nanoseconds
 }
 
+/// Seconds since the Unix epoch: for what others date.
+pub(crate) fn unix_seconds() -> i64 {
+    clock_gettime(ClockId::Realtime).tv_sec
+}
+
 /// Seconds since then.
 pub(crate) fn seconds_since(began: u64) -> f64 {
     crate::figures::real(now().saturating_sub(began)) / 1e9

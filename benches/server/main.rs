@@ -17,6 +17,7 @@ mod figures;
 mod floors;
 mod helper;
 mod http;
+mod issuer;
 mod load;
 mod measure;
 mod options;
@@ -54,7 +55,8 @@ fn main() -> ExitCode {
 fn measure_all(options: Options) -> Outcome<()> {
     let (json, markdown) = (options.json.clone(), options.report.clone());
     let mut bench = Bench::start(options)?;
-    bench.measure_all()?;
+    // What was measured before something failed is told none the less: it took minutes.
+    let measured = bench.measure_all();
     let (table, figures) = bench.told();
     println!("{table}");
     if let Some(file) = json {
@@ -64,5 +66,5 @@ fn measure_all(options: Options) -> Outcome<()> {
     if let Some(file) = markdown {
         std::fs::write(&file, table).during(&file.display().to_string())?;
     }
-    Ok(())
+    measured
 }

@@ -99,6 +99,12 @@ pub(crate) struct Versus {
     /// What its clients say first, with `{token}` for a number that each has for itself; they are in once it answers.
     #[arg(long)]
     pub(crate) vs_first_message: Option<String>,
+    /// How the text begins that lets its clients in, where the first that it says is not it.
+    #[arg(long)]
+    pub(crate) vs_welcome: Option<String>,
+    /// A text by which it asks whether a client is there, and the answer: `TEXT=ANSWER`.
+    #[arg(long, value_parser = asked_and_answered)]
+    pub(crate) vs_sign_of_life: Option<(String, String)>,
     /// A header of its clients' handshakes, `Name: value`; may be given several times.
     #[arg(long)]
     pub(crate) vs_header: Vec<String>,
@@ -146,15 +152,25 @@ pub(crate) enum Measure {
     SignIn,
     /// Users sign in with passwords.
     SignInPassword,
-    /// The same on tables that have grown; takes some minutes and three gigabytes.
+    /// Users sign in with tokens of an identity provider.
+    SignInProvider,
+    /// Connections of Socket.IO come, and are at rest.
+    Socketio,
+    /// Sign-ins, checks and a change of rights on tables that have grown; takes two minutes and three gigabytes.
     Growth,
     /// Another server (`--vs`).
     Versus,
 }
 
+fn asked_and_answered(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=');
+    let (asked, answer) = parts.ok_or_else(|| "is to be TEXT=ANSWER".to_owned())?;
+    Ok((asked.to_owned(), answer.to_owned()))
+}
+
 impl Measure {
     /// Those that are taken unless others are asked for.
-    pub(crate) const USUAL: [Self; 12] = [
+    pub(crate) const USUAL: [Self; 15] = [
         Self::Start,
         Self::Connect,
         Self::Idle,
@@ -167,6 +183,9 @@ impl Measure {
         Self::Refresh,
         Self::SignIn,
         Self::SignInPassword,
+        Self::SignInProvider,
+        Self::Socketio,
+        Self::Growth,
     ];
 }
 
@@ -186,8 +205,8 @@ impl Options {
 
     /// Whether this is to be measured.
     pub(crate) fn wants(&self, measure: Measure) -> bool {
-        if measure == Measure::Versus {
-            self.versus.vs.is_some()
+        if measure == Measure::Versus && self.versus.vs.is_some() {
+            true
         } else if self.only.is_empty() {
             Measure::USUAL.contains(&measure)
         } else {

@@ -38,6 +38,8 @@ pub(crate) struct Recipe {
     pub(crate) folder: PathBuf,
     /// The database, unless it is in the folder.
     pub(crate) database: Option<String>,
+    /// Others whose word is taken for who somebody is, as the setting has them.
+    pub(crate) issuers: Option<String>,
 }
 
 impl Recipe {
@@ -54,6 +56,9 @@ impl Recipe {
         command.env("SESSIONWIRE_DATA_DIR", &self.folder);
         if let Some(database) = &self.database {
             command.env("SESSIONWIRE_DATABASE", database);
+        }
+        if let Some(issuers) = &self.issuers {
+            command.env("SESSIONWIRE_ISSUERS", issuers);
         }
         for (name, value) in LIFTED {
             command.env(format!("SESSIONWIRE_{name}"), value);

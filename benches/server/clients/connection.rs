@@ -27,7 +27,7 @@ enum Stage {
     Connecting,
     /// The answer to it is awaited.
     Shaking,
-    /// The server's first word is awaited.
+    /// The server's welcome is awaited.
     Waiting,
     /// It is in.
     In,
@@ -50,8 +50,10 @@ pub(crate) struct Words {
     pub(crate) request: String,
     /// The first message, as a frame.
     pub(crate) first: Option<Vec<u8>>,
-    /// Whether it waits for a welcome.
-    pub(crate) welcomed: bool,
+    /// How the welcome begins that it waits for.
+    pub(crate) welcome: Option<String>,
+    /// A text that asks whether it is there, and the answer, as a frame.
+    pub(crate) sign_of_life: Option<(String, Vec<u8>)>,
 }
 
 /// A client.
@@ -153,11 +155,7 @@ impl Connection {
         while let Some(frame) = Frame::read(&bytes[used..]) {
             used += frame.length;
             match frame.kind {
-                Kind::Text if self.stage == Stage::Waiting => {
-                    self.stage = Stage::In;
-                    tell(Event::In);
-                }
-                Kind::Text => tell(Event::Text(frame.payload.len())),
+                Kind::Text => self.told(frame.payload, words, tell),
                 Kind::Ping => self.write(&pong(frame.payload), tell),
                 Kind::Close => {
                     let words = String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default());
@@ -169,11 +167,24 @@ impl Connection {
         used
     }
 
+    fn told(&mut self, text: &[u8], words: &Words, tell: &mut impl FnMut(Event)) {
+        match (&words.sign_of_life, &words.welcome) {
+            (Some((asked, answer)), _) if text == asked.as_bytes() => self.write(answer, tell),
+            (_, Some(welcome)) if self.stage == Stage::Waiting => {
+                if text.starts_with(welcome.as_bytes()) {
+                    self.stage = Stage::In;
+                    tell(Event::In);
+                }
+            }
+            _ => tell(Event::Text(text.len())),
+        }
+    }
+
     fn shaken(&mut self, words: &Words, tell: &mut impl FnMut(Event)) {
         if let Some(first) = &words.first {
             self.write(first, tell);
         }
-        if words.welcomed {
+        if words.welcome.is_some() {
             self.stage = Stage::Waiting;
         } else {
             self.stage = Stage::In;

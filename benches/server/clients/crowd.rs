@@ -294,10 +294,13 @@ fn data(number: usize) -> EventData {
 fn words(opening: &Opening, token: &str) -> Words {
     let headers = opening.headers.replace("{token}", token);
     let first = opening.first_message.as_ref();
+    let sign_of_life = opening.sign_of_life.as_ref();
     Words {
         request: handshake(&opening.address, &opening.path, &headers),
         first: first.map(|it| frames::text(it.replace("{token}", token).as_bytes())),
-        welcomed: opening.welcomed,
+        welcome: opening.welcome.clone(),
+        sign_of_life: sign_of_life
+            .map(|(asked, answer)| (asked.clone(), frames::text(answer.as_bytes()))),
     }
 }
 

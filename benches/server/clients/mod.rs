@@ -29,8 +29,11 @@ pub(crate) struct Opening {
     pub(crate) tokens: Vec<String>,
     /// What to say first, with `{token}` in it too.
     pub(crate) first_message: Option<String>,
-    /// Whether a connection is open once the server has said something, not as soon as it has shaken hands.
-    pub(crate) welcomed: bool,
+    /// How the text begins with which the server lets a connection in; without it that is in as soon as it has shaken
+    /// hands.
+    pub(crate) welcome: Option<String>,
+    /// A text that asks whether anybody is there, and what is answered to it.
+    pub(crate) sign_of_life: Option<(String, String)>,
     /// How many may be on their way at once.
     pub(crate) at_once: usize,
     /// Shorter texts do not count: what some servers send to see whether anybody is there.

@@ -24,10 +24,13 @@ pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
 }
 
 /// What is known of a server or floor once so many are connected.
-struct Connected {
-    rate: f64,
-    cpu_each: Option<f64>,
-    bytes_each: Option<f64>,
+pub(super) struct Connected {
+    /// Handshakes a second.
+    pub(super) rate: f64,
+    /// Microseconds of processor time of a handshake.
+    pub(super) cpu_each: Option<f64>,
+    /// Memory of a connection.
+    pub(super) bytes_each: Option<f64>,
 }
 
 fn one(bench: &mut Bench, count: usize) -> Outcome<()> {
@@ -110,7 +113,8 @@ fn watch(bench: &mut Bench, count: usize, came_in: u64, cpu: Option<u64>) -> Out
     Ok(())
 }
 
-fn floor(bench: &Bench, floor: &Floor, count: usize) -> Outcome<Connected> {
+/// The same of a floor, with clients of its own.
+pub(super) fn floor(bench: &Bench, floor: &Floor, count: usize) -> Outcome<Connected> {
     let (memory, cpu) = (floor.pss()?, floor.cpu()?);
     let (_swarm, opened) = bench.connected_to(floor, count)?;
     let each = |now: u64, then: u64| Some((real(now) - real(then)) / of_length(count));

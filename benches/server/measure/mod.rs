@@ -3,8 +3,10 @@
 mod check;
 mod connect;
 mod growth;
+mod provider;
 mod revoke;
 mod sign_in;
+mod socketio;
 mod start;
 mod storm;
 mod sustained;
@@ -183,12 +185,14 @@ impl Bench {
 type Run = fn(&mut Bench) -> Outcome<()>;
 
 /// In this order: what begins anew, first.
-const MEASURES: [(Measure, Run); 14] = [
+const MEASURES: [(Measure, Run); 16] = [
     (Measure::Start, start::run),
     (Measure::Check, check::run),
     (Measure::Refresh, sign_in::refresh),
     (Measure::SignIn, sign_in::by_back_end),
     (Measure::SignInPassword, sign_in::by_password),
+    (Measure::SignInProvider, provider::run),
+    (Measure::Socketio, socketio::run),
     (Measure::Connect, connect::run),
     (Measure::Idle, connect::run),
     (Measure::TellOne, tell_one::run),
@@ -214,6 +218,7 @@ fn recipe(options: &Options, folder: &Path) -> Outcome<Recipe> {
         program,
         folder: folder.to_owned(),
         database: options.database.clone(),
+        issuers: None,
     })
 }
 
@@ -226,7 +231,8 @@ fn opening(address: &str, tokens: Vec<String>, welcomed: bool) -> Opening {
             .to_owned(),
         tokens,
         first_message: None,
-        welcomed,
+        welcome: welcomed.then(String::new),
+        sign_of_life: None,
         at_once: AT_ONCE,
         least_bytes: 0,
     }

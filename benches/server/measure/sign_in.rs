@@ -16,7 +16,7 @@ use crate::report::{Cpu, What};
 
 const CONNECTIONS: usize = 16;
 /// Calls of a run.
-const CALLS: usize = 1000;
+pub(super) const CALLS: usize = 1000;
 /// Calls of a run that hash a password.
 const HASHED: usize = 100;
 const PASSWORD: &str = "correct horse battery staple";
@@ -25,7 +25,7 @@ const ARGON2: (u32, u32, u32) = (19_456, 2, 1);
 const AT_ONCE: usize = 2;
 
 /// What was called, and what it cost.
-struct Called {
+pub(super) struct Called {
     done: Done,
     cpu: Cpu,
 }
@@ -145,7 +145,8 @@ fn renew(bench: &mut Bench, users: &[String], done: &Done) -> Outcome<()> {
     Ok(())
 }
 
-fn call(bench: &mut Bench, requests: Vec<String>) -> Outcome<Called> {
+/// Makes these calls of the server, and keeps what it answers.
+pub(super) fn call(bench: &mut Bench, requests: Vec<String>) -> Outcome<Called> {
     let (server, clients) = (bench.server.cpu()?, bench.load.cpu()?);
     let done = bench.load.run(&Calls {
         address: bench.server.address.clone(),
@@ -167,7 +168,8 @@ fn call(bench: &mut Bench, requests: Vec<String>) -> Outcome<Called> {
     Ok(Called { done, cpu })
 }
 
-fn write_down(
+/// One run of calls, beside commits.
+pub(super) fn write_down(
     bench: &mut Bench,
     measure: &'static str,
     name: &str,

@@ -119,7 +119,11 @@ fn other(url: &str, versus: &Versus, count: usize) -> Outcome<Target> {
             headers: lines(&versus.vs_header),
             tokens: (0..count).map(|it| it.to_string()).collect(),
             first_message: versus.vs_first_message.clone(),
-            welcomed: versus.vs_first_message.is_some(),
+            welcome: versus
+                .vs_welcome
+                .clone()
+                .or_else(|| versus.vs_first_message.as_ref().map(|_| String::new())),
+            sign_of_life: versus.vs_sign_of_life.clone(),
             at_once: AT_ONCE,
             least_bytes: versus.vs_least_bytes,
         },

@@ -1,0 +1,45 @@
+//! People sign in with tokens of an identity provider, which signed them in anew each time: first when nobody here knows
+//! them, who are made users by it, and then as those who come back. Each costs a commit at least.
+
+use serde_json::json;
+
+use super::Bench;
+use super::sign_in::{CALLS, call, write_down};
+use crate::clock;
+use crate::failure::Outcome;
+use crate::http::request;
+use crate::issuer::Issuer;
+
+const MEASURE: &str = "sign-in-provider";
+
+pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
+    let Some(mut recipe) = bench.recipe.clone() else {
+        return Ok(());
+    };
+    let issuer = Issuer::start()?;
+    recipe.issuers = Some(issuer.setting());
+    // Other measures are of a server that fetches nothing, so that this one alone is started so.
+    let usual = bench.recipe.replace(recipe);
+    bench.start_anew()?;
+    for run in 0..bench.options.runs {
+        for name in ["nobody knew them", "who came before"] {
+            let requests = (0..CALLS).map(|person| sign_in(bench, &issuer, run, person));
+            let requests = requests.collect::<Outcome<_>>()?;
+            let called = call(bench, requests)?;
+            write_down(bench, MEASURE, name, &called)?;
+        }
+    }
+    bench.recipe = usual;
+    bench.start_anew()
+}
+
+/// The call of one person, each run's of its own, always on the same device.
+fn sign_in(bench: &Bench, issuer: &Issuer, run: usize, person: usize) -> Outcome<String> {
+    let subject = format!("{run}-{person}");
+    let token = issuer.token(&subject, &clock::now().to_string())?;
+    let id = uuid::Uuid::from_u128(u128::try_from(person).unwrap_or_default() + 1);
+    let device = json!({ "id": id, "name": "phone", "platform": "ios" });
+    let body = json!({ "token": token, "device": device }).to_string();
+    let host = &bench.server.address;
+    Ok(request("POST", "/v1/sign-in/token", host, "", Some(&body)))
+}
