@@ -19,12 +19,20 @@ use crate::storage::{ForeignEnd, IdentityRow, Tx};
 const IDENTITIES_MAX: u32 = 100;
 
 /// How a sign-in at an issuer stood before somebody came in by it.
-pub(super) struct Before<'a>(Option<(&'a ForeignSession, Option<ForeignEnd>)>);
+pub(super) struct Before<'a>(Option<Stood<'a>>);
+
+struct Stood<'a> {
+    foreign: &'a ForeignSession,
+    end: Option<ForeignEnd>,
+    /// How many events there were: without another nothing is different.
+    events: usize,
+}
 
 impl Before<'_> {
     /// Makes it stand so again.
     pub(super) async fn restore(self, tx: &mut Tx) -> Result<()> {
-        if let Some((foreign, end)) = self.0 {
+        let moved = self.0.filter(|it| tx.events().count() > it.events);
+        if let Some(Stood { foreign, end, .. }) = moved {
             tx.set_foreign_end(&foreign.identity, Some(&foreign.key), end)
                 .await?;
         }
@@ -94,21 +102,18 @@ impl Core {
         let Some(foreign) = foreign else {
             return Ok(Before(None));
         };
-        let key = Some(&foreign.key);
-        let of_one = tx.find_foreign_end(&foreign.identity, key).await?;
-        let of_all = tx.find_foreign_end(&foreign.identity, None).await?;
-        // An issuer may have ended a session without saying whose it was.
-        let nobody = Identity {
-            issuer: foreign.identity.issuer.clone(),
-            subject: String::new(),
-        };
-        let of_nobody = tx.find_foreign_end(&nobody, key).await?;
-        for end in [of_one, of_all, of_nobody].into_iter().flatten() {
+        let ends = tx.find_foreign_ends(foreign).await?;
+        // What ended it itself, first.
+        for end in ends.of_this.iter().chain(&ends.of_more) {
             if !foreign.is_later_than(end.ended_at) {
                 return Err(Error::SessionEnded(end.reason));
             }
         }
-        Ok(Before(Some((foreign, of_one))))
+        Ok(Before(Some(Stood {
+            foreign,
+            end: ends.of_this,
+            events: tx.events().count(),
+        })))
     }
 
     /// Makes a user of somebody who was never here.

@@ -29,6 +29,15 @@ pub struct ForeignEnd {
     pub reason: Reason,
 }
 
+/// What stands in the way of a sign-in elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct ForeignEnds {
+    /// Its own end.
+    pub of_this: Option<ForeignEnd>,
+    /// The ends of all of its identity, and of its session whoever that is of.
+    pub of_more: Vec<ForeignEnd>,
+}
+
 impl Tx {
     /// Whose identity this is.
     pub async fn find_identity(&mut self, identity: &Identity) -> Result<Option<IdentityRow>> {
@@ -228,29 +237,36 @@ impl Tx {
         Ok(())
     }
 
-    /// How a session at an issuer, or without a key the whole identity, ended here.
-    pub async fn find_foreign_end(
-        &mut self,
-        identity: &Identity,
-        key: Option<&SessionKey>,
-    ) -> Result<Option<ForeignEnd>> {
-        const SQL: &str = "SELECT ended_at, reason FROM foreign_ends \
-             WHERE issuer = $1 AND subject = $2 AND session_key = $3";
-        let row: Option<(i64, String)> = on_either!(self, |c| {
+    /// The ends that stand in the way of a sign-in there.
+    pub async fn find_foreign_ends(&mut self, foreign: &ForeignSession) -> Result<ForeignEnds> {
+        // An issuer may have ended a session without saying whose it was.
+        const SQL: &str = "SELECT CAST(1 AS BIGINT), ended_at, reason FROM foreign_ends \
+             WHERE issuer = $1 AND subject = $2 AND session_key = $3 \
+             UNION ALL SELECT CAST(0 AS BIGINT), ended_at, reason FROM foreign_ends \
+             WHERE issuer = $1 AND subject = $2 AND session_key = '' \
+             UNION ALL SELECT CAST(0 AS BIGINT), ended_at, reason FROM foreign_ends \
+             WHERE issuer = $1 AND subject = '' AND session_key = $3";
+        let rows: Vec<(i64, i64, String)> = on_either!(self, |c| {
             sqlx::query_as(SQL)
-                .bind(&identity.issuer)
-                .bind(&identity.subject)
-                .bind(key.map_or("", SessionKey::as_str))
-                .fetch_optional(c)
+                .bind(&foreign.identity.issuer)
+                .bind(&foreign.identity.subject)
+                .bind(foreign.key.as_str())
+                .fetch_all(c)
                 .await
         })?;
-        let end = |(ended_at, reason): (i64, String)| {
-            Ok(ForeignEnd {
+        let mut ends = ForeignEnds::default();
+        for (of_this, ended_at, reason) in rows {
+            let end = ForeignEnd {
                 ended_at: Timestamp::from_millis(ended_at),
                 reason: reason.parse().map_err(|_| corrupt("foreign_ends"))?,
-            })
-        };
-        row.map(end).transpose()
+            };
+            if of_this == 1 {
+                ends.of_this = Some(end);
+            } else {
+                ends.of_more.push(end);
+            }
+        }
+        Ok(ends)
     }
 
     /// Forgets ends of sign-ins that no issuer keeps alive for so long.

@@ -36,7 +36,7 @@ mod users;
 pub use devices::DeviceRow;
 pub use grants::Grant;
 pub use idempotency::IdempotencyRow;
-pub use identities::{ForeignEnd, IdentityRow};
+pub use identities::{ForeignEnd, ForeignEnds, IdentityRow};
 pub use keys::{ApiKeyRow, KeyState, SigningKeyRow};
 pub use log::EventFilter;
 pub use refresh::RefreshState;
