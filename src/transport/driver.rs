@@ -209,7 +209,7 @@ impl<W: Wire> Held<W> {
                 return next;
             }
             let asked = ask_all(intents, &mut self.line, &self.state, self.address);
-            batch = Box::new(Batch::of(asked.await));
+            *batch = Batch::of(asked.await);
         }
     }
 
