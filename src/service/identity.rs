@@ -64,7 +64,7 @@ impl Core {
     }
 
     /// Whom a proof is about, as the issuer has it: known from now on, and in the groups that it says. The
-    /// caller holds the sign-in.
+    /// caller holds the sign-in, and has yet to check whether it ended here.
     pub(super) async fn recognise(
         &self,
         tx: &mut Tx,
@@ -87,9 +87,12 @@ impl Core {
             return Err(Error::UserSuspended);
         }
         let cause = by_user(user.id, origin);
-        let before = self.check_foreign(tx, Some(&proof.session)).await?;
-        self.take_groups(tx, row, proof, &cause).await?;
-        before.restore(tx).await?;
+        if let Some(names) = &proof.groups {
+            // A policy that comes with a group may end the session that came of this sign-in.
+            let before = self.check_foreign(tx, Some(&proof.session)).await?;
+            self.take_groups(tx, row, proof, names, &cause).await?;
+            before.restore(tx).await?;
+        }
         Ok((user.id, cause))
     }
 
@@ -170,15 +173,12 @@ impl Core {
         tx: &mut Tx,
         row: IdentityRow,
         proof: &Proof,
+        names: &[String],
         cause: &Cause,
     ) -> Result<()> {
-        let Some(names) = proof
-            .groups
-            .as_ref()
-            .filter(|_| proof.issued_at >= row.claims_at)
-        else {
+        if proof.issued_at < row.claims_at {
             return Ok(());
-        };
+        }
         for (id, name) in tx.list_groups_of(row.user_id).await? {
             let administers = match tx.find_group(id).await? {
                 Some(group) => group.permissions.contains(permission::ADMIN),
