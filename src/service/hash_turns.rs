@@ -12,6 +12,10 @@ use crate::domain::error::Error;
 /// How many may wait for a hash; more are told to come back.
 const QUEUE: usize = 1024;
 
+/// So many blocks make more than 32 MiB: of less the C library keeps what it was given back. What of them is not
+/// touched is not taken either.
+const GIVEN_BACK: usize = 32 * 1024 + 1;
+
 /// What a hash fills.
 #[derive(Default)]
 pub(super) struct Memory(Vec<Block>);
@@ -20,7 +24,8 @@ impl Memory {
     /// So many blocks, of a KiB each.
     pub(super) fn blocks(&mut self, count: usize) -> &mut [Block] {
         if self.0.len() != count {
-            self.0 = vec![Block::new(); count];
+            self.0 = Vec::with_capacity(count.max(GIVEN_BACK));
+            self.0.resize(count, Block::new());
         }
         &mut self.0
     }
