@@ -26,6 +26,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::settings;
+use crate::config::Config;
 use crate::transport::patience::Patient;
 use crate::transport::rest::Framed;
 use crate::transport::underlay::Underlay;
@@ -58,7 +60,6 @@ pub(super) async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let (head_timeout, write_timeout) = (bounds.head_timeout, bounds.write_timeout);
-    tune(&listener, write_timeout);
     let places = Arc::new(Places::new(bounds));
     let (open, closing) = watch::channel(());
     tokio::pin!(stop);
@@ -151,15 +152,17 @@ impl Visit {
     }
 }
 
-/// Listens there. All who were cut off come back at once: who finds no room to wait in is asked again after a second,
-/// and then after longer and longer.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
+/// Listens where the configuration says. All who were cut off come back at once: who finds no room to wait in is asked
+/// again after a second, and then after longer and longer.
+pub fn listen(config: &Config) -> io::Result<TcpListener> {
+    let socket = match config.listen {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
     socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
+    // Before anybody comes, or who comes first would take over nothing.
+    tune(&socket, settings::of_door(config).write_timeout);
+    socket.bind(config.listen)?;
     socket.listen(BACKLOG)
 }
 
@@ -170,8 +173,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// fits into the kernel's buffer: else a stream whose reader vanished would be open for a quarter of an hour.
 ///
 /// A socket that refuses either is only slower.
-fn tune(listener: &TcpListener, patience: Duration) {
-    let socket = SockRef::from(listener);
+fn tune(socket: &TcpSocket, patience: Duration) {
+    let socket = SockRef::from(socket);
     drop(socket.set_tcp_nodelay(true));
     drop(socket.set_tcp_user_timeout(Some(patience)));
 }
@@ -274,9 +277,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_kernel_has_no_more_patience_than_we() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let patience = Duration::from_secs(20);
-        tune(&listener, patience);
+        let config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            ..Config::default()
+        };
+        let patience = settings::of_door(&config).write_timeout;
+        let listener = listen(&config).unwrap();
         let address = listener.local_addr().unwrap();
         let (_far, near) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (near, _) = near.unwrap();

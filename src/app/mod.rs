@@ -25,7 +25,6 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use self::door::Bounds;
 use self::stop::Waits;
 use crate::bus::BusError;
 use crate::config::{self, Config, Database};
@@ -121,7 +120,7 @@ pub struct App {
     sockets: SocketState,
     world: World,
     pages: Pages,
-    bounds: Bounds,
+    bounds: door::Bounds,
     waits: Waits,
     entry: Option<RosterEntry>,
     tasks: Vec<JoinHandle<()>>,
@@ -193,14 +192,7 @@ impl App {
                 config::Pages::Console => Pages::Console,
                 config::Pages::Everything => Pages::Everything { people: None },
             },
-            bounds: Bounds {
-                total: config.max_http_connections,
-                per_address: config.max_http_connections_per_address,
-                trusted_proxies: config.trusted_proxies.clone(),
-                head_timeout: config.head_timeout,
-                // A socket's own patience ends first, and says so.
-                write_timeout: config.write_timeout * 2,
-            },
+            bounds: settings::of_door(config),
             waits: Waits::new(config.drain_notice, config.drain),
             entry: company.entry,
             tasks,

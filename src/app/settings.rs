@@ -1,5 +1,6 @@
 //! From the configuration to what each part is told of it. It may not know how the parts fit together.
 
+use super::door::Bounds;
 use crate::config::{Config, Presence, TokenAlgorithm};
 use crate::node::NodeSettings;
 use crate::service::{CoreSettings, FailureLimits, PasswordSettings};
@@ -19,6 +20,18 @@ pub(super) fn of_node(config: &Config, issuer: &str) -> NodeSettings {
         max_connections_per_user: config.max_connections_per_user,
         max_connections_per_address: config.max_connections_per_address,
         max_unauthenticated: config.max_unauthenticated,
+    }
+}
+
+/// What is let in.
+pub(super) fn of_door(config: &Config) -> Bounds {
+    Bounds {
+        total: config.max_http_connections,
+        per_address: config.max_http_connections_per_address,
+        trusted_proxies: config.trusted_proxies.clone(),
+        head_timeout: config.head_timeout,
+        // A socket's own patience ends first, and says so.
+        write_timeout: config.write_timeout * 2,
     }
 }
 

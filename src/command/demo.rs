@@ -102,7 +102,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), CommandError> {
     config.database = None;
     telemetry::install_log(&config.log_level, config.log_format)?;
     raise_open_files(config.max_connections);
-    let listener = listen(config.listen)?;
+    let listener = listen(&config)?;
     let bound = listener.local_addr()?;
     let world = World::system();
     let mut app = App::build(&config, world.clone(), bound).await?;

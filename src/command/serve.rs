@@ -24,7 +24,7 @@ pub(super) async fn serve(file: Option<&Path>) -> Result<(), CommandError> {
         Some(address) => Some((TcpListener::bind(address).await?, Metrics::install()?)),
         None => None,
     };
-    let listener = listen(config.listen)?;
+    let listener = listen(&config)?;
     let bound = listener.local_addr()?;
     let world = World::system();
     let app = App::build(&config, world.clone(), bound).await?;

@@ -36,14 +36,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sessionwire::app::system::SystemEntropy;
-use sessionwire::app::{App, World};
+use sessionwire::app::{App, World, listen};
 use sessionwire::config::Config;
 use sessionwire::domain::access::Scope;
 use sessionwire::domain::secret::Password;
 use sessionwire::domain::user::NewUser;
 use sessionwire::node::Node;
 use sessionwire::service::{Call, Core, EventQuery, NewGroup};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -126,7 +125,7 @@ impl Server {
             clock: Arc::clone(&clock) as _,
             entropy,
         };
-        let listener = TcpListener::bind(config.listen).await.unwrap();
+        let listener = listen(&config).unwrap();
         let address = listener.local_addr().unwrap();
         let app = App::build(&config, world, address).await.unwrap();
         let (core, node) = (app.core.clone(), app.node.clone());
