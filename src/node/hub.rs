@@ -232,10 +232,20 @@ impl Hub {
         self.settle(entry, standing)
     }
 
-    /// The same, where only what the user's groups give was read: everything up to `as_of` has been applied, so that
-    /// who is known to be in these groups was in them then.
-    pub(super) fn install_given(&self, user: UserId, rights: &Arc<Rights>, as_of: Seq) -> bool {
-        let rights = self.shared_rights.share(Arc::clone(rights));
+    /// The same for many, where only what their groups give was read: everything up to `as_of` has been applied, so that
+    /// who is known to be in these groups was in them then. Returns whose rights have to be read again.
+    pub(super) fn install_given(
+        &self,
+        mut users: Vec<UserId>,
+        rights: Rights,
+        as_of: Seq,
+    ) -> Vec<UserId> {
+        let rights = self.shared_rights.share(Arc::new(rights));
+        users.retain(|user| self.install_shared(*user, &rights, as_of));
+        users
+    }
+
+    fn install_shared(&self, user: UserId, rights: &Arc<Rights>, as_of: Seq) -> bool {
         let mut shard = self.shard(user);
         let Some(entry) = shard.get_mut(&user) else {
             return false;
@@ -246,7 +256,7 @@ impl Hub {
         };
         let standing = Standing {
             as_of,
-            rights,
+            rights: Arc::clone(rights),
             ..Standing::clone(known)
         };
         self.settle(entry, standing)

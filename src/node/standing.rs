@@ -150,11 +150,11 @@ impl StandingReader {
         if !self.has_applied(as_of).await {
             return Ok(Vec::new());
         }
-        let installed = standings.into_iter().map(|standing| {
+        let moved = standings.into_iter().filter_map(|standing| {
             let user = standing.user_id;
-            (user, self.hub.install(standing))
+            self.hub.install(standing).then_some(user)
         });
-        Ok(installed.filter_map(again).collect())
+        Ok(moved.collect())
     }
 
     /// The same for users who are in the groups of these rights.
@@ -172,11 +172,8 @@ impl StandingReader {
         }
         let mut moved = Vec::new();
         for (before, users) in known {
-            let rights = Arc::new(Rights::by_groups(&before.groups, &given.by_group));
-            let installed = users
-                .into_iter()
-                .map(|user| (user, self.hub.install_given(user, &rights, given.as_of)));
-            moved.extend(installed.filter_map(again));
+            let rights = Rights::by_groups(&before.groups, &given.by_group);
+            moved.extend(self.hub.install_given(users, rights, given.as_of));
         }
         Ok(moved)
     }
@@ -186,9 +183,4 @@ impl StandingReader {
     async fn has_applied(&mut self, as_of: Seq) -> bool {
         self.applied.wait_for(|it| *it >= as_of).await.is_ok()
     }
-}
-
-/// The user, where the rights have to be read again.
-fn again((user, moved): (UserId, bool)) -> Option<UserId> {
-    moved.then_some(user)
 }
