@@ -155,4 +155,25 @@ mod tests {
         let length = |hash: &PasswordHash| hash.hash.map(|it| it.len());
         assert_eq!(length(&nobody), length(&somebody));
     }
+
+    #[tokio::test]
+    async fn a_password_is_good_after_the_parameters_changed() {
+        let hasher = |memory_kib, iterations| {
+            let settings = PasswordSettings {
+                concurrency: 1,
+                memory_kib,
+                iterations,
+            };
+            Hasher::new(&settings, &Sevens).unwrap()
+        };
+        let (old, new) = (hasher(64, 1), hasher(32, 2));
+        let (right, wrong) = ["correct horse", "wrong horse"]
+            .map(|it| Password::new(it.to_owned()))
+            .into();
+        let hash = old.hash(&right, &Sevens).await.unwrap();
+        let mut turn = new.turn().await.unwrap();
+        assert!(new.verify(&mut turn, &right, Some(&hash)).await.unwrap());
+        assert!(!new.verify(&mut turn, &wrong, Some(&hash)).await.unwrap());
+        assert!(!new.verify(&mut turn, &right, None).await.unwrap());
+    }
 }
