@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::seconds;
-use super::tx::{Tx, is_kept, on_either};
+use super::tx::{Tx, is_kept, on_either, push_is_in};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::SessionId;
 use crate::domain::policy::Lifetimes;
@@ -88,12 +88,8 @@ impl Tx {
         for chunk in ids.chunks(super::memberships::CHUNK) {
             let lives: Vec<LifeRow> = on_either!(self, |c| {
                 let mut query = QueryBuilder::new("SELECT ");
-                query.push(COLUMNS).push(" FROM sessions WHERE id IN (");
-                let mut list = query.separated(", ");
-                for id in chunk {
-                    list.push_bind(id.0);
-                }
-                query.push(")");
+                query.push(COLUMNS).push(" FROM sessions WHERE ");
+                push_is_in(&mut query, "id", chunk.iter().map(|id| id.0));
                 query
                     .build_query_as()
                     .persistent(is_kept(chunk))

@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
-use super::tx::{Tx, on_either};
+use super::tx::{Tx, on_either, push_is_in};
 use crate::domain::id::{GroupId, UserId};
 
 /// Rows per statement, below every driver's limit of values.
@@ -42,12 +42,9 @@ impl Tx {
         for chunk in users.chunks(CHUNK) {
             let ids: Vec<Uuid> = on_either!(self, |c| {
                 let mut query = QueryBuilder::new("DELETE FROM memberships WHERE group_id = ");
-                query.push_bind(group.0).push(" AND user_id IN (");
-                let mut list = query.separated(", ");
-                for user in chunk {
-                    list.push_bind(user.0);
-                }
-                query.push(") RETURNING user_id");
+                query.push_bind(group.0).push(" AND ");
+                push_is_in(&mut query, "user_id", chunk.iter().map(|user| user.0));
+                query.push(" RETURNING user_id");
                 query.build_query_scalar().fetch_all(c).await
             })?;
             removed.extend(ids.into_iter().map(UserId));

@@ -1,12 +1,12 @@
 //! Table `presence`: what each node holds of each session. A node writes rows of its own only, and nobody asks
 //! about nodes that are lost.
 
-use sqlx::{Database, Encode, QueryBuilder, Type};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
 use super::memberships::CHUNK;
-use super::tx::{Done, Tx, on_either};
+use super::tx::{Done, Tx, on_either, push_is_in};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeviceId, NodeId, SessionId, UserId};
 use crate::domain::presence::{Holding, PresenceFilter};
@@ -52,21 +52,6 @@ fn narrow(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn push_ids<'a, DB: Database>(
-    query: &mut QueryBuilder<DB>,
-    column: &str,
-    ids: impl Iterator<Item = Uuid>,
-) where
-    Uuid: Encode<'a, DB> + Type<DB> + 'a,
-{
-    query.push(column).push(" IN (");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(id);
-    }
-    query.push(")");
-}
-
 impl Tx {
     /// A node holds this, whatever it held of these sessions before.
     pub async fn put_presence(&mut self, node: NodeId, holdings: &[Holding]) -> Result<()> {
@@ -102,7 +87,7 @@ impl Tx {
             on_either!(self, |c| {
                 let mut query = QueryBuilder::new("DELETE FROM presence WHERE node_id = ");
                 query.push_bind(node.0).push(" AND ");
-                push_ids(&mut query, "session_id", chunk.iter().map(|it| it.0));
+                push_is_in(&mut query, "session_id", chunk.iter().map(|it| it.0));
                 query.build().execute(c).await.map(Done::from)
             })?;
         }
@@ -134,12 +119,12 @@ impl Tx {
                  p.answering, p.since, u.username \
                  FROM presence p JOIN users u ON u.id = p.user_id WHERE ",
             );
-            push_ids(&mut query, "p.node_id", at());
+            push_is_in(&mut query, "p.node_id", at());
             if let Some(device) = filter.device {
                 query.push(" AND p.device_id = ").push_bind(device.0);
             }
             query.push(" AND p.user_id IN (SELECT DISTINCT user_id FROM presence WHERE ");
-            push_ids(&mut query, "node_id", at());
+            push_is_in(&mut query, "node_id", at());
             if let Some(user) = filter.user {
                 query.push(" AND user_id = ").push_bind(user.0);
             }
@@ -197,9 +182,9 @@ impl Tx {
                     "SELECT p.node_id, p.user_id, p.session_id, p.device_id, p.connections, \
                      p.answering, p.since, '' AS username FROM presence p WHERE ",
                 );
-                push_ids(&mut query, "p.node_id", nodes.iter().map(|node| node.0));
+                push_is_in(&mut query, "p.node_id", nodes.iter().map(|node| node.0));
                 query.push(" AND ");
-                push_ids(&mut query, column, chunk.iter().copied());
+                push_is_in(&mut query, column, chunk.iter().copied());
                 query.build_query_as().fetch_all(c).await
             })?;
             found.extend(rows);

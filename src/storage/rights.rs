@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::seq;
-use super::tx::{Tx, is_kept, on_either};
+use super::tx::{Tx, is_kept, on_either, push_is_in};
 use crate::domain::id::UserId;
 use crate::domain::standing::{Given, Rights, Standing};
 
@@ -46,13 +46,9 @@ impl Tx {
             let rows: Vec<(String, Option<String>)> = on_either!(self, |c| {
                 let mut query = QueryBuilder::new(
                     "SELECT g.name, p.permission FROM groups g \
-                     LEFT JOIN group_permissions p ON p.group_id = g.id WHERE g.name IN (",
+                     LEFT JOIN group_permissions p ON p.group_id = g.id WHERE ",
                 );
-                let mut list = query.separated(", ");
-                for name in chunk {
-                    list.push_bind(*name);
-                }
-                query.push(")");
+                push_is_in(&mut query, "g.name", chunk.iter().copied());
                 query
                     .build_query_as()
                     .persistent(is_kept(chunk))
@@ -73,13 +69,9 @@ impl Tx {
                  (SELECT seq FROM log_head WHERE id = 1) FROM users u \
                  LEFT JOIN memberships m ON m.user_id = u.id \
                  LEFT JOIN groups g ON g.id = m.group_id \
-                 LEFT JOIN group_permissions p ON p.group_id = g.id WHERE u.id IN (",
+                 LEFT JOIN group_permissions p ON p.group_id = g.id WHERE ",
             );
-            let mut list = query.separated(", ");
-            for user in users {
-                list.push_bind(user.0);
-            }
-            query.push(")");
+            push_is_in(&mut query, "u.id", users.iter().map(|user| user.0));
             query
                 .build_query_as()
                 .persistent(is_kept(users))

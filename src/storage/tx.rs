@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgQueryResult;
 use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{Postgres, Sqlite};
+use sqlx::{Encode, Postgres, QueryBuilder, Sqlite, Type};
 
 use super::lanes::{Lane, Lanes};
 use super::sqlite::Checkpoints;
@@ -90,6 +90,23 @@ pub(super) use rows_in_one_way;
 /// numbers they would take megabytes.
 pub(super) fn is_kept<T>(those: &[T]) -> bool {
     those.len() == 1
+}
+
+/// `column IN (values)`.
+pub(super) fn push_is_in<'v, DB, T>(
+    query: &mut QueryBuilder<DB>,
+    column: &str,
+    values: impl IntoIterator<Item = T>,
+) where
+    DB: sqlx::Database,
+    T: Encode<'v, DB> + Type<DB>,
+{
+    query.push(column).push(" IN (");
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value);
+    }
+    query.push(")");
 }
 
 /// What a statement that answers no rows did, whichever driver says so.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::{pattern, user_status};
-use super::tx::{Done, Tx, on_either};
+use super::tx::{Done, Tx, on_either, push_is_in};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::permission;
@@ -139,12 +139,8 @@ impl Tx {
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(super::memberships::CHUNK) {
             let ids: Vec<Uuid> = on_either!(self, |c| {
-                let mut query = QueryBuilder::new("SELECT id FROM users WHERE id IN (");
-                let mut list = query.separated(", ");
-                for id in chunk {
-                    list.push_bind(id.0);
-                }
-                query.push(")");
+                let mut query = QueryBuilder::new("SELECT id FROM users WHERE ");
+                push_is_in(&mut query, "id", chunk.iter().map(|id| id.0));
                 query.build_query_scalar().fetch_all(c).await
             })?;
             found.extend(ids.into_iter().map(UserId));
