@@ -97,19 +97,24 @@ async fn a_network_that_swallows_everything_is_noticed() {
     assert_eq!(server.refresh(&who.refresh_token).await.status, 200);
 }
 
+/// The server ends all sessions of ours.
+async fn end_sessions(there: &mut PgConnection) {
+    let ended = there
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = 'sessionwire' AND datname = current_database()",
+        )
+        .await
+        .unwrap();
+    assert!(ended.rows_affected() > 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_the_server_ends_are_replaced() {
     let (server, _network, url) = behind_a_network().await;
     let mut there = connect(&url).await;
     for round in 0..3 {
-        let ended = there
-            .execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                 WHERE application_name = 'sessionwire' AND datname = current_database()",
-            )
-            .await
-            .unwrap();
-        assert!(ended.rows_affected() > 0);
+        end_sessions(&mut there).await;
         until_ready(&server, true).await;
         let name = format!("user-{round}");
         let body = json!({ "username": name });
@@ -135,14 +140,7 @@ async fn a_lost_session_is_replaced_also_for_those_who_only_look_and_do_so_all_t
     let look = async || store.look().await?.find_head().await;
     look().await.unwrap();
     let mut there = connect(&url).await;
-    let ended = there
-        .execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE application_name = 'sessionwire' AND datname = current_database()",
-        )
-        .await
-        .unwrap();
-    assert!(ended.rows_affected() > 0);
+    end_sessions(&mut there).await;
     // The first one may be who notices.
     let _ = look().await;
     look().await.unwrap();
