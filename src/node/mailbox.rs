@@ -246,10 +246,12 @@ impl Mailbox {
 
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Letter> {
         let mut contents = self.0.lock();
-        if let Some(letter) = contents.take() {
+        let letter = contents.take();
+        // From here on, not from the drop: what comes meanwhile must not be written before this letter is.
+        contents.at_rest = letter.is_none();
+        if let Some(letter) = letter {
             return Poll::Ready(letter);
         }
-        contents.at_rest = true;
         match &mut contents.sleeper {
             Some(sleeper) => sleeper.clone_from(cx.waker()),
             none @ None => *none = Some(cx.waker().clone()),

@@ -134,6 +134,20 @@ async fn a_connection_that_is_busy_writes_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_written_past_a_letter_that_the_connection_just_took() {
+    let (mailbox, paper, post) = (Mailbox::default(), Paper::that(Written::All), Post::new());
+    mailbox.lend(Arc::clone(&paper) as Arc<_>);
+    let mut resting = rest(&mailbox);
+    assert!(mailbox.leave_message(post.message(1)));
+    let letter = resting.as_mut().now_or_never();
+    assert!(matches!(letter, Some(Letter::Message(_))));
+    mailbox.put_message(post.message(2), &mut Tally::default());
+    assert!(paper.lines().is_empty(), "the first is not written yet");
+    drop(resting);
+    assert!(matches!(mailbox.take(), Some(Letter::Message(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_written_past_an_end() {
     let (mailbox, paper, post) = (Mailbox::default(), Paper::that(Written::All), Post::new());
     mailbox.lend(Arc::clone(&paper) as Arc<_>);
