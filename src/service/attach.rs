@@ -22,7 +22,7 @@ impl Core {
         let mut tx = self.begin().await?;
         tx.lock_foreign(&foreign).await?;
         self.check_foreign(&mut tx, Some(&foreign)).await?;
-        let (user, cause) = self.recognise(&mut tx, &proof, origin).await?;
+        let (found, cause) = self.recognise(&mut tx, &proof, origin).await?;
         let now = self.clock.now();
         let known = tx.find_live_foreign_session(&foreign, now).await?;
         let entry = if let Some(id) = known {
@@ -31,7 +31,7 @@ impl Core {
         } else {
             let mut newcomer = newcomer(device_of(&proof), false, origin);
             newcomer.foreign = Some(foreign.clone());
-            let (seats, door) = (tx.lock_seats(user).await?, Door::Policy);
+            let (user, seats, door) = (found.user.id, found.seats, Door::Policy);
             self.enter(&mut tx, user, seats, &newcomer, door, &cause)
                 .await?
         };

@@ -13,7 +13,7 @@ use crate::domain::id::UserId;
 use crate::domain::issuer::{ForeignSession, Identity, Proof};
 use crate::domain::permission;
 use crate::domain::user::{User, UserStatus, check_username};
-use crate::storage::{ForeignEnd, IdentityRow, Tx};
+use crate::storage::{Entrance, ForeignEnd, IdentityRow, Tx};
 
 /// The most identities of one user.
 const IDENTITIES_MAX: u32 = 100;
@@ -29,14 +29,15 @@ struct Stood<'a> {
 }
 
 impl Before<'_> {
-    /// Makes it stand so again.
-    pub(super) async fn restore(self, tx: &mut Tx) -> Result<()> {
+    /// Makes it stand so again. Answers whether anything happened since.
+    pub(super) async fn restore(self, tx: &mut Tx) -> Result<bool> {
         let moved = self.0.filter(|it| tx.events().count() > it.events);
-        if let Some(Stood { foreign, end, .. }) = moved {
-            tx.set_foreign_end(&foreign.identity, Some(&foreign.key), end)
-                .await?;
-        }
-        Ok(())
+        let Some(Stood { foreign, end, .. }) = moved else {
+            return Ok(false);
+        };
+        tx.set_foreign_end(&foreign.identity, Some(&foreign.key), end)
+            .await?;
+        Ok(true)
     }
 }
 
@@ -53,24 +54,24 @@ impl Core {
         device.check()?;
         let mut tx = self.begin().await?;
         tx.lock_foreign(&proof.session).await?;
-        let (user, cause) = self.recognise(&mut tx, &proof, origin).await?;
+        let (found, cause) = self.recognise(&mut tx, &proof, origin).await?;
         let mut newcomer = newcomer(device, remember_me, origin);
         newcomer.foreign = Some(proof.session);
-        let (seats, door) = (tx.lock_seats(user).await?, Door::Policy);
+        let (user, seats, door) = (found.user.id, found.seats, Door::Policy);
         let entry = self
             .enter(&mut tx, user, seats, &newcomer, door, &cause)
             .await?;
         self.answer(tx, user, newcomer, entry, &cause).await
     }
 
-    /// Whom a proof is about, as the issuer has it: known from now on, and in the groups that it says. The
-    /// caller holds the sign-in, and has yet to check whether it ended here.
+    /// Whom a proof is about, as the issuer has it, and what they meet at the door: known from now on, and in the
+    /// groups that it says. The caller holds the sign-in, and has yet to check whether it ended here.
     pub(super) async fn recognise(
         &self,
         tx: &mut Tx,
         proof: &Proof,
         origin: &Origin,
-    ) -> Result<(UserId, Cause)> {
+    ) -> Result<(Entrance, Cause)> {
         let known = tx.find_identity(&proof.session.identity).await?;
         let row = match known {
             Some(row) => row,
@@ -81,19 +82,21 @@ impl Core {
                 ));
             }
         };
-        let found = tx.lock_user(row.user_id).await?;
-        let user = found.ok_or(Error::InvalidCredentials)?;
-        if user.status == UserStatus::Suspended {
+        let found = tx.lock_entrance(row.user_id).await?;
+        let mut found = found.ok_or(Error::InvalidCredentials)?;
+        if found.user.status == UserStatus::Suspended {
             return Err(Error::UserSuspended);
         }
-        let cause = by_user(user.id, origin);
+        let cause = by_user(row.user_id, origin);
         if let Some(names) = &proof.groups {
             // A policy that comes with a group may end the session that came of this sign-in.
             let before = self.check_foreign(tx, Some(&proof.session)).await?;
             self.take_groups(tx, row, proof, names, &cause).await?;
-            before.restore(tx).await?;
+            if before.restore(tx).await? {
+                found.seats = tx.lock_seats(row.user_id).await?;
+            }
         }
-        Ok((user.id, cause))
+        Ok((found, cause))
     }
 
     /// What ended here stays so, although it goes on at its issuer: only a later sign-in is let in.

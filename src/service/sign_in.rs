@@ -217,10 +217,7 @@ impl Core {
             jkt: newcomer.jkt.clone(),
             end: None,
         };
-        tx.insert_session(&session).await?;
-        if let Some(foreign) = foreign {
-            tx.insert_foreign_session(session.id, foreign).await?;
-        }
+        tx.insert_session(&session, foreign).await?;
         tx.record(
             cause,
             Event::SessionStarted {

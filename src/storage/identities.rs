@@ -122,28 +122,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes of which sign-in a session came.
-    pub async fn insert_foreign_session(
-        &mut self,
-        id: SessionId,
-        foreign: &ForeignSession,
-    ) -> Result<()> {
-        const SQL: &str = "INSERT INTO foreign_sessions (session_id, issuer, subject, session_key, \
-             signed_in_at) VALUES ($1, $2, $3, $4, $5)";
-        on_either!(self, |c| {
-            sqlx::query(SQL)
-                .bind(id.0)
-                .bind(&foreign.identity.issuer)
-                .bind(&foreign.identity.subject)
-                .bind(foreign.key.as_str())
-                .bind(foreign.signed_in_at)
-                .execute(c)
-                .await
-                .map(Done::from)
-        })?;
-        Ok(())
-    }
-
     /// The session that came of a sign-in at an issuer and lives; of several the oldest.
     pub async fn find_live_foreign_session(
         &mut self,

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::tx::{Inner, Tx};
+use super::users;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::issuer::{ForeignSession, Identity, SessionKey};
 use crate::domain::session::Session;
@@ -59,7 +60,7 @@ impl Tx {
             return Ok(());
         };
         let query = sqlx::query(sql).bind(SPACE).bind(which);
-        query.execute(lane.connection()?).await?;
+        query.execute(lane.voice()?).await?;
         Ok(())
     }
 
@@ -79,17 +80,17 @@ impl Tx {
         key: Option<&SessionKey>,
     ) -> Result<()> {
         // Strangers who share a number wait for each other without need.
-        const SQL: &str = "SELECT pg_advisory_xact_lock(n) FROM \
+        const SQL: &str = "WITH rules AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2, $3)) \
+             SELECT pg_advisory_xact_lock(n) FROM rules, \
              (SELECT DISTINCT hashtextextended(t, 0) FROM unnest($1) t ORDER BY 1) AS names (n)";
-        self.share_rules().await?;
         let Inner::Postgres(lane) = &mut self.inner else {
             return Ok(());
         };
         let mut names = Vec::with_capacity(2);
         names.extend(identity.map(|it| format!("{issuer}\nsubject\n{}", it.subject)));
         names.extend(key.map(|key| format!("{issuer}\nsession\n{}", key.as_str())));
-        let query = sqlx::query(SQL).bind(names);
-        query.execute(lane.connection()?).await?;
+        let query = sqlx::query(SQL).bind(names).bind(SPACE).bind(RULES);
+        query.execute(lane.voice()?).await?;
         Ok(())
     }
 
@@ -104,8 +105,8 @@ impl Tx {
         &mut self,
         id: UserId,
     ) -> Result<Option<(User, Option<String>)>> {
-        self.share_rules().await?;
-        self.read_user(id, self.to_hold_user()).await
+        let sql = self.to_hold_user();
+        self.read_user(id, sql).await
     }
 
     /// The same for many, whatever order they are given in. Answers how many of them there are.
@@ -118,7 +119,7 @@ impl Tx {
         };
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let query = sqlx::query(SQL).bind(ids);
-        Ok(query.fetch_all(lane.connection()?).await?.len())
+        Ok(query.fetch_all(lane.voice()?).await?.len())
     }
 
     /// A session, held with its user: whose it is never changes.
@@ -131,12 +132,17 @@ impl Tx {
         Ok(self.lock_session(id).await?.map(|(session, _)| session))
     }
 
-    /// What makes a statement hold the user that it reads. Rows that name the user may come meanwhile, so this is
-    /// not the strongest lock.
-    pub(super) fn to_hold_user(&self) -> &'static str {
+    /// A statement that reads a user by id, with the rules shared and then the user held. Rows that name the user may
+    /// come meanwhile, so it is not held by the strongest lock; of a row that it waited for, it reads what came.
+    pub(super) fn to_hold_user(&self) -> String {
+        let columns = users::COLUMNS;
         match self.inner {
-            Inner::Sqlite(_) => "",
-            Inner::Postgres(_) => " FOR NO KEY UPDATE",
+            Inner::Sqlite(_) => format!("SELECT {columns} FROM users WHERE id = $1"),
+            // Rows are held above everything that is read.
+            Inner::Postgres(_) => format!(
+                "WITH rules AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({SPACE}, {RULES})) \
+                 SELECT {columns} FROM rules, users WHERE id = $1 FOR NO KEY UPDATE OF users"
+            ),
         }
     }
 
@@ -166,7 +172,7 @@ impl Tx {
         let Inner::Postgres(lane) = &mut self.inner else {
             return Ok(());
         };
-        sqlx::query(SQL).execute(lane.connection()?).await?;
+        sqlx::query(SQL).execute(lane.voice()?).await?;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! Floor 2. The only place that knows sqlx. It may not know the rules by which anything is written:
 //! those are in `service`. Lookups answer `Option`; "not found" is not an error here.
 
+mod awake;
 mod data_key;
 mod devices;
 mod grants;
@@ -11,6 +12,7 @@ mod groups;
 mod idempotency;
 mod identities;
 mod keys;
+mod lane;
 mod lanes;
 mod lives;
 mod locks;
@@ -32,6 +34,7 @@ mod takeovers;
 mod tickets;
 mod tx;
 mod users;
+mod voice;
 
 pub use devices::DeviceRow;
 pub use grants::Grant;

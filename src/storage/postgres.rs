@@ -13,7 +13,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres};
 use tokio::time::timeout;
 
-use super::lanes::{Driver, Lanes, Waits};
+use super::lane::Waits;
+use super::lanes::Lanes;
+use super::voice::{Driver, Voice};
 use super::{Error, Result};
 use crate::domain::clock::Timestamp;
 use crate::domain::secret::DatabaseUrl;
@@ -44,6 +46,9 @@ const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 impl Driver for Postgres {
+    const SEVERAL_AT_ONCE: bool = false;
+    const AWAKE: Duration = Duration::ZERO;
+
     type Address = PgConnectOptions;
 
     async fn connect(address: &PgConnectOptions) -> sqlx::Result<PgConnection> {
@@ -52,8 +57,8 @@ impl Driver for Postgres {
         Ok(connection)
     }
 
-    async fn say(connection: &mut PgConnection, sql: &'static str) -> sqlx::Result<()> {
-        connection.execute(sqlx::raw_sql(sql)).await?;
+    async fn say(voice: Voice<'_, Self>, sql: &'static str) -> sqlx::Result<()> {
+        voice.execute(sqlx::raw_sql(sql)).await?;
         Ok(())
     }
 }
@@ -97,9 +102,9 @@ async fn keep_commits(connection: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// The server's time, not that at which the transaction began.
-pub(super) async fn now(connection: &mut PgConnection) -> Result<Timestamp> {
+pub(super) async fn now(voice: Voice<'_, Postgres>) -> Result<Timestamp> {
     const SQL: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-    let now = sqlx::query_scalar(SQL).fetch_one(connection).await?;
+    let now = sqlx::query_scalar(SQL).fetch_one(voice).await?;
     Ok(Timestamp::from_millis(now))
 }
 

@@ -7,7 +7,7 @@ use super::Result;
 use super::policies::{OF_USER, PolicyRow, choose};
 use super::sessions::{COLUMNS, SessionRow};
 use super::tx::{Tx, rows_in_one_way};
-use super::users::{self, UserRow};
+use super::users::UserRow;
 use crate::domain::id::UserId;
 use crate::domain::policy::Policy;
 use crate::domain::session::Session;
@@ -46,10 +46,8 @@ impl Tx {
 
     /// The same, with the user. In the model: `Look`.
     pub async fn lock_entrance(&mut self, user: UserId) -> Result<Option<Entrance>> {
-        self.share_rules().await?;
         let [policies, sessions] = self.seats();
-        let how = self.to_hold_user();
-        let statements = vec![format!("{}$1{how}", users::BY_ID), policies, sessions];
+        let statements = vec![self.to_hold_user(), policies, sessions];
         let (row, seats) = self.read_seats(user, statements).await?;
         let Some(row) = row else { return Ok(None) };
         let (user, password_hash) = row.read()?;

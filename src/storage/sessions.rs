@@ -12,6 +12,7 @@ use crate::domain::access::InitiatingEntity;
 use crate::domain::clock::Timestamp;
 use crate::domain::device::{Device, DeviceLabel};
 use crate::domain::id::{DeviceId, SessionId, UserId};
+use crate::domain::issuer::ForeignSession;
 use crate::domain::policy::Lifetimes;
 use crate::domain::session::{Session, SessionEnd};
 
@@ -144,17 +145,27 @@ impl SessionRow {
 }
 
 impl Tx {
-    /// Adds a session, and notes its device, with the name and platform that it gives itself now. The session's
-    /// fence follows at the commit.
-    pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
-        const SQL: &str = "INSERT INTO devices (user_id, id, name, platform, first_seen_at, \
+    /// Adds a session, and of which sign-in elsewhere it came, and notes its device, with the name and platform that it
+    /// gives itself now. The session's fence follows at the commit.
+    pub async fn insert_session(
+        &mut self,
+        session: &Session,
+        foreign: Option<&ForeignSession>,
+    ) -> Result<()> {
+        const DEVICE: &str = "INSERT INTO devices (user_id, id, name, platform, first_seen_at, \
              last_seen_at) VALUES ($2, $3, $4, $5, $7, $7) ON CONFLICT (user_id, id) DO UPDATE SET \
-             name = excluded.name, platform = excluded.platform, last_seen_at = excluded.last_seen_at; \
-             INSERT INTO sessions (id, user_id, device_id, device_name, platform, \
+             name = excluded.name, platform = excluded.platform, last_seen_at = excluded.last_seen_at";
+        const SESSION: &str = "INSERT INTO sessions (id, user_id, device_id, device_name, platform, \
              fence, created_at, last_active_at, expires_at, remembered, idle_timeout_s, max_age_s, \
              address, user_agent, generation, rotated_at, presented, sign_in_max_age_s, jkt) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $7, $15, $16, $17)";
-        in_one_way!(self, SQL, |query| {
+        const FOREIGN: &str = "INSERT INTO foreign_sessions (session_id, issuer, subject, \
+             session_key, signed_in_at) VALUES ($1, $18, $19, $20, $21)";
+        let statements: &[&str] = match foreign {
+            None => &[DEVICE, SESSION],
+            Some(_) => &[DEVICE, SESSION, FOREIGN],
+        };
+        in_one_way!(self, statements, |query| {
             query
                 .bind(session.id.0)
                 .bind(session.user_id.0)
@@ -173,6 +184,10 @@ impl Tx {
                 .bind(false)
                 .bind(session.lifetimes.sign_in_max_age_s.map(i64::from))
                 .bind(&session.jkt)
+                .bind(foreign.map(|it| &it.identity.issuer))
+                .bind(foreign.map(|it| &it.identity.subject))
+                .bind(foreign.map(|it| it.key.as_str()))
+                .bind(foreign.map(|it| it.signed_in_at))
         });
         Ok(())
     }
@@ -318,15 +333,16 @@ impl Tx {
     /// Ends a session unless it has ended before: the first writer's reason stands. The sign-in that it came of
     /// goes on at its issuer, and is over here. The position follows at the commit.
     pub async fn end_session(&mut self, id: SessionId, end: &SessionEnd) -> Result<bool> {
-        const SQL: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
+        const FOREIGN: &str = "INSERT INTO foreign_ends (issuer, subject, session_key, ended_at, reason) \
              SELECT f.issuer, f.subject, f.session_key, $2, $3 FROM foreign_sessions f \
              JOIN sessions s ON s.id = f.session_id WHERE s.id = $1 AND s.ended_at IS NULL \
              ON CONFLICT (issuer, subject, session_key) \
-             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason; \
-             UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4, \
-             replaced_by_name = $5, replaced_by_platform = $6 WHERE id = $1 AND ended_at IS NULL";
+             DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason";
+        const SESSION: &str = "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4, \
+             replaced_by_name = $5, replaced_by_platform = $6 WHERE id = $1 AND ended_at IS NULL \
+             RETURNING id";
         let replaced_by = end.replaced_by.as_ref();
-        let done = in_one_way!(self, SQL, |query| {
+        let ended = in_one_way!(self, &[FOREIGN, SESSION], |query| {
             query
                 .bind(id.0)
                 .bind(end.at.as_millis())
@@ -335,7 +351,7 @@ impl Tx {
                 .bind(replaced_by.map(|device| device.device_name.as_str()))
                 .bind(replaced_by.map(|device| device.platform.as_str()))
         });
-        Ok(done.rows_affected() > 0)
+        Ok(ended > 0)
     }
 
     /// Writes when a session was last used, the rules it lives by and when it ends by itself.

@@ -10,7 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Sqlite, SqliteConnection};
 
 use super::Result;
-use super::lanes::{Driver, Lanes, Waits};
+use super::lane::Waits;
+use super::lanes::Lanes;
+use super::voice::{Driver, Voice};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -35,14 +37,17 @@ const WAITS: Waits = Waits {
 };
 
 impl Driver for Sqlite {
+    const SEVERAL_AT_ONCE: bool = true;
+    const AWAKE: Duration = Duration::from_micros(100);
+
     type Address = SqliteConnectOptions;
 
     async fn connect(address: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
         address.connect().await
     }
 
-    async fn say(connection: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
-        sqlx::query(sql).execute(connection).await?;
+    async fn say(voice: Voice<'_, Self>, sql: &'static str) -> sqlx::Result<()> {
+        sqlx::query(sql).execute(voice).await?;
         Ok(())
     }
 }
@@ -78,7 +83,9 @@ async fn checkpoint(read: &Lanes<Sqlite>) -> sqlx::Result<()> {
 pub(super) async fn open(path: &Path, readers: u32) -> Result<(Lanes<Sqlite>, Lanes<Sqlite>)> {
     let address = options(path)?;
     let write = Lanes::open(address.clone(), BEGIN_WRITE, WAITS, 1).await?;
-    MIGRATIONS.run(write.look().await?.connection()?).await?;
+    MIGRATIONS
+        .run(write.look().await?.voice()?.connection)
+        .await?;
     let address = address
         .pragma("query_only", "on")
         .pragma("cache_size", READERS_CACHE);

@@ -3,6 +3,7 @@
 //! To add a driver: a variant of `Inner` and `Database`, an arm in `on_either!`, its migrations. It may
 //! not know any table.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use sqlx::postgres::PgQueryResult;
 use sqlx::sqlite::SqliteQueryResult;
 use sqlx::{Encode, Postgres, QueryBuilder, Sqlite, Type};
 
-use super::lanes::{Lane, Lanes};
+use super::lane::Lane;
+use super::lanes::Lanes;
 use super::sqlite::Checkpoints;
 use super::{Result, postgres, sqlite};
 use crate::domain::access::Cause;
@@ -23,12 +25,12 @@ macro_rules! on_either {
     ($tx:expr, |$connection:ident| $body:expr) => {
         match &mut $tx.inner {
             $crate::storage::tx::Inner::Sqlite(lane) => {
-                let $connection = lane.connection()?;
+                let $connection = lane.voice()?;
                 let said = $body;
                 lane.heard(said)
             }
             $crate::storage::tx::Inner::Postgres(lane) => {
-                let $connection = lane.connection()?;
+                let $connection = lane.voice()?;
                 let said = $body;
                 lane.heard(said)
             }
@@ -37,37 +39,35 @@ macro_rules! on_either {
 }
 pub(super) use on_either;
 
-/// Runs statements that are separated by `;` and share their values: SQLite takes them all in one way to its thread,
-/// PostgreSQL takes one at a time.
+/// Runs statements that share their values, one way: SQLite takes one after the other, PostgreSQL as parts of one, which
+/// all see what was there before. Says how many rows the last one answered; the others answer none.
 macro_rules! in_one_way {
-    ($tx:expr, $sql:expr, |$query:ident| $bound:expr) => {
+    ($tx:expr, $statements:expr, |$query:ident| $bound:expr) => {
         match &mut $tx.inner {
             $crate::storage::tx::Inner::Sqlite(lane) => {
-                let $query = sqlx::query($sql);
-                let said = $bound.execute(lane.connection()?).await;
-                $crate::storage::tx::Done::from(lane.heard(said)?)
+                let $query = sqlx::query(sqlx::AssertSqlSafe($statements.join("; ")));
+                let said = $bound.fetch_all(lane.voice()?).await;
+                lane.heard(said)?.len()
             }
             $crate::storage::tx::Inner::Postgres(lane) => {
-                let mut done = sqlx::postgres::PgQueryResult::default();
-                for statement in $sql.split(';') {
-                    let $query = sqlx::query(statement);
-                    let said = $bound.execute(lane.connection()?).await;
-                    done.extend([lane.heard(said)?]);
-                }
-                $crate::storage::tx::Done::from(done)
+                let sql = $crate::storage::tx::as_parts_of_one($statements);
+                let $query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                let said = $bound.fetch_all(lane.voice()?).await;
+                lane.heard(said)?.len()
             }
         }
     };
 }
 pub(super) use in_one_way;
 
-/// The same for statements that are not written yet, with their rows, one after the other.
+/// The same with the rows of all, of statements of which each sees what the one before it did: PostgreSQL takes one at a
+/// time.
 macro_rules! rows_in_one_way {
     ($tx:expr, $statements:expr, |$query:ident| $bound:expr, |$row:ident| $read:expr) => {
         match &mut $tx.inner {
             $crate::storage::tx::Inner::Sqlite(lane) => {
                 let $query = sqlx::query(sqlx::AssertSqlSafe($statements.join("; ")));
-                let said = $bound.fetch_all(lane.connection()?).await;
+                let said = $bound.fetch_all(lane.voice()?).await;
                 for $row in &lane.heard(said)? {
                     $read;
                 }
@@ -75,7 +75,7 @@ macro_rules! rows_in_one_way {
             $crate::storage::tx::Inner::Postgres(lane) => {
                 for statement in $statements {
                     let $query = sqlx::query(sqlx::AssertSqlSafe(statement));
-                    let said = $bound.fetch_all(lane.connection()?).await;
+                    let said = $bound.fetch_all(lane.voice()?).await;
                     for $row in &lane.heard(said)? {
                         $read;
                     }
@@ -85,6 +85,20 @@ macro_rules! rows_in_one_way {
     };
 }
 pub(super) use rows_in_one_way;
+
+/// One statement, which answers what the last of these does.
+pub(super) fn as_parts_of_one(statements: &[&str]) -> String {
+    let Some((last, others)) = statements.split_last() else {
+        return String::new();
+    };
+    let mut sql = String::new();
+    for (number, statement) in others.iter().enumerate() {
+        let with = if number == 0 { "WITH" } else { "," };
+        // Writing to a text can't fail.
+        let _ = write!(sql, "{with} part_{number} AS ({statement}) ");
+    }
+    sql + last
+}
 
 /// Whether a statement about these is kept for the next time. There is another text for each number of them: for all
 /// numbers they would take megabytes.
@@ -298,7 +312,7 @@ impl Tx {
     pub async fn now(&mut self) -> Result<Option<Timestamp>> {
         match &mut self.inner {
             Inner::Sqlite(_) => Ok(None),
-            Inner::Postgres(lane) => Ok(Some(postgres::now(lane.connection()?).await?)),
+            Inner::Postgres(lane) => Ok(Some(postgres::now(lane.voice()?).await?)),
         }
     }
 

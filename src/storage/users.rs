@@ -1,6 +1,6 @@
 //! Table `users`.
 
-use sqlx::QueryBuilder;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::Result;
@@ -11,9 +11,8 @@ use crate::domain::id::UserId;
 use crate::domain::permission;
 use crate::domain::user::{User, UserStatus};
 
-/// A user, by the id that follows.
-pub(super) const BY_ID: &str = "SELECT id, username, display_name, external_id, status, password_hash, \
-     created_at FROM users WHERE id = ";
+pub(super) const COLUMNS: &str =
+    "id, username, display_name, external_id, status, password_hash, created_at";
 
 #[derive(sqlx::FromRow)]
 pub(super) struct UserRow {
@@ -71,18 +70,18 @@ impl Tx {
         &mut self,
         id: UserId,
     ) -> Result<Option<(User, Option<String>)>> {
-        self.read_user(id, "").await
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE id = $1");
+        self.read_user(id, sql).await
     }
 
     pub(super) async fn read_user(
         &mut self,
         id: UserId,
-        how: &'static str,
+        sql: String,
     ) -> Result<Option<(User, Option<String>)>> {
         let row: Option<UserRow> = on_either!(self, |c| {
-            let mut query = QueryBuilder::new(BY_ID);
-            query.push_bind(id.0).push(how);
-            query.build_query_as().fetch_optional(c).await
+            let query = sqlx::query_as(AssertSqlSafe(sql)).bind(id.0);
+            query.fetch_optional(c).await
         })?;
         row.map(UserRow::read).transpose()
     }
@@ -92,12 +91,11 @@ impl Tx {
         &mut self,
         name: &str,
     ) -> Result<Option<(User, Option<String>)>> {
-        const SQL: &str = "SELECT id, username, display_name, external_id, status, password_hash, \
-             created_at FROM users WHERE username = $1";
-        let row: Option<UserRow> = on_either!(self, |c| sqlx::query_as(SQL)
-            .bind(name)
-            .fetch_optional(c)
-            .await)?;
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE username = $1");
+        let row: Option<UserRow> = on_either!(self, |c| {
+            let query = sqlx::query_as(AssertSqlSafe(sql)).bind(name);
+            query.fetch_optional(c).await
+        })?;
         row.map(UserRow::read).transpose()
     }
 
