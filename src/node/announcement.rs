@@ -21,6 +21,12 @@ impl Announcement {
         Arc::new(Self { frame, ticket })
     }
 
+    /// The same for others: thousands who are told on several processors would else meet at one count.
+    pub(super) fn another(&self) -> Arc<Self> {
+        let (frame, ticket) = self.share();
+        Arc::new(Self { frame, ticket })
+    }
+
     /// The message.
     pub(super) fn frame(&self) -> &Frame {
         &self.frame

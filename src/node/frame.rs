@@ -49,6 +49,11 @@ impl Frame {
         self.id
     }
 
+    /// The text; UTF-8.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// The text's bytes; UTF-8.
     pub fn into_bytes(self) -> Bytes {
         self.text

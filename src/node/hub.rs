@@ -154,10 +154,10 @@ impl Hub {
     /// Gives a message to everybody who is in the group as far as is known.
     pub(super) fn tell_group(&self, group: &str, message: &Arc<Announcement>) {
         for shard in &self.shards {
-            let mut waiting = Vec::new();
+            let (message, mut waiting) = (message.another(), Vec::new());
             for entry in shard.lock().values().filter(|it| it.is_known_in(group)) {
                 let mailboxes = entry.seats.iter().map(|seat| &seat.mailbox);
-                let left = mailboxes.filter(|it| it.leave_message(Arc::clone(message)));
+                let left = mailboxes.filter(|it| it.leave_message(Arc::clone(&message)));
                 waiting.extend(left.cloned());
             }
             // Before the next shard: the first are told while the last are looked for.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame as WsFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::node::{Frame, Hand, Written};
@@ -72,9 +72,14 @@ impl Outlet {
 
 impl Hand for Outlet {
     fn encode(&self, frame: &Frame, bytes: &mut Vec<u8>) {
-        let text = frame.clone().into_bytes();
+        let text = frame.text();
+        let header = FrameHeader {
+            opcode: OpCode::Data(Data::Text),
+            ..FrameHeader::default()
+        };
         // A buffer takes everything.
-        let _ = WsFrame::message(text, OpCode::Data(Data::Text), true).format(bytes);
+        let _ = header.format(text.len() as u64, bytes);
+        bytes.extend_from_slice(text);
     }
 
     fn write(&self, bytes: &[u8]) -> Written {
