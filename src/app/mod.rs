@@ -83,6 +83,9 @@ pub enum AppError {
     /// The server can't start.
     #[error("the server can't start: {0:?}")]
     Start(#[from] Error),
+    /// The server can't go on.
+    #[error("the server can't go on: a part of it broke off, as told before")]
+    Broken,
     /// The network can't be used.
     #[error("the network can't be used: {0}")]
     Network(#[from] std::io::Error),
@@ -163,7 +166,10 @@ impl App {
             entropy: Arc::clone(&world.entropy),
         };
         let node = Node::start(parts, &settings::of_node(config, &issuer));
-        node.until_ready().await;
+        tokio::select! {
+            () = node.until_ready() => {}
+            () = node.until_broken() => return Err(AppError::Broken),
+        }
         let core = Core::start(CoreParts {
             store: store.clone(),
             bus: company.bus,
@@ -229,8 +235,10 @@ impl App {
         let stopped = async move { drop(stopped.await) };
         let mut server = tokio::spawn(door::serve(listener, router, self.bounds, stopped));
         let mut stops = pin!(stops);
+        let mut result = Ok(());
         tokio::select! {
             _ = stops.next() => {}
+            () = self.node.until_broken() => result = Err(AppError::Broken),
             ended = &mut server => return Ok(ended.map_err(std::io::Error::other)?),
         }
         tracing::info!("making way");
@@ -252,7 +260,7 @@ impl App {
             );
         }
         self.store.close().await;
-        Ok(())
+        result
     }
 }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::announcement::Tally;
 use super::mailbox::Mailbox;
@@ -34,12 +33,6 @@ impl Bell {
         self.rung.notify_waiters();
         // For one who is just about to wait.
         self.rung.notify_one();
-    }
-
-    /// Gives turns for ever, on so many workers: each has its share of those who are told the same.
-    pub(super) fn start(self: &Arc<Self>, workers: usize) -> impl Iterator<Item = JoinHandle<()>> {
-        let bell = Arc::clone(self);
-        (0..workers).map(move |_| tokio::spawn(Arc::clone(&bell).run()))
     }
 
     /// Gives turns for ever. Several may do so at once.

@@ -40,6 +40,7 @@ mod shared_rights;
 pub mod sink;
 mod source;
 mod standing;
+mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wheel;
@@ -54,7 +55,6 @@ use std::time::Duration;
 use sessionwire_guard::{Claims, KeySet, Verdict};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::bus::Bus;
 use crate::domain::clock::{Clock, Entropy};
@@ -95,6 +95,7 @@ use pace::Pace;
 use presence::PresenceReporter;
 use pulse::Stopwatch;
 use standing::{StandingReader, Unread};
+use tasks::Tasks;
 use wheel::Wheel;
 
 /// What a node is made of.
@@ -143,22 +144,6 @@ struct Inner {
     spread_ms: AtomicU64,
 }
 
-struct Tasks(Vec<JoinHandle<()>>);
-
-impl Tasks {
-    fn end(&self) {
-        for task in &self.0 {
-            task.abort();
-        }
-    }
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
 impl Node {
     /// Starts following the log. Inside a tokio runtime only; ready once the log has been read.
     pub fn start(parts: NodeParts, settings: &NodeSettings) -> Self {
@@ -203,21 +188,20 @@ impl Node {
             entries: inner.peers.entries(),
             told: HashMap::new(),
         };
-        let mut tasks = vec![
-            tokio::spawn(follower.run(settings.lease)),
-            tokio::spawn(reader.run()),
-            tokio::spawn(reporter.run()),
-            tokio::spawn(island::watch(Arc::clone(&inner), settings.lost_lease_grace)),
-            tokio::spawn(Arc::clone(&inner.wheel).run()),
-        ];
-        tasks.extend(inner.bell.start(Handle::current().metrics().num_workers()));
+        let tasks = Arc::new(Tasks::new());
+        tasks.start(follower.run(settings.lease));
+        tasks.start(reader.run());
+        tasks.start(reporter.run());
+        tasks.start(island::watch(Arc::clone(&inner), settings.lost_lease_grace));
+        tasks.start(Arc::clone(&inner.wheel).run());
+        // Each has its share of those who are told the same.
+        for _ in 0..Handle::current().metrics().num_workers() {
+            tasks.start(Arc::clone(&inner.bell).run());
+        }
         if settings.presence {
-            tasks.push(tokio::spawn(presence.run(settings.lease)));
+            tasks.start(presence.run(settings.lease));
         }
-        Self {
-            inner,
-            tasks: Arc::new(Tasks(tasks)),
-        }
+        Self { inner, tasks }
     }
 
     /// Genuine, unexpired, not ended, not stale, at this node's position.
@@ -295,6 +279,11 @@ impl Node {
     /// Returns once this node can decide.
     pub async fn until_ready(&self) {
         self.inner.gate.until_ready().await;
+    }
+
+    /// Returns once something that this node does by itself has broken off. It can't go on then.
+    pub async fn until_broken(&self) {
+        self.tasks.until_broken().await;
     }
 
     /// Says whenever the signing keys are others, or may be.

@@ -4,9 +4,10 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::Stream;
+use tokio::time::Instant;
 
 /// What is waited for, and until when awake.
 pub(super) struct Awake<T> {
@@ -71,14 +72,14 @@ mod tests {
     fn it_looks_again_as_long_as_the_time_is_not_over() {
         for (time, looks) in [(Duration::from_mins(1), 1), (Duration::ZERO, 0)] {
             let (answer, question) = oneshot::channel();
-            let wakes = Arc::new(Wakes::default());
-            let waker = Arc::clone(&wakes).into();
+            let counted = Arc::new(Wakes::default());
+            let waker = Arc::clone(&counted).into();
             let mut awake = Awake::at_first(question, time);
             let mut cx = Context::from_waker(&waker);
             assert!(awake.poll_unpin(&mut cx).is_pending());
-            assert_eq!(wakes.0.load(Ordering::Relaxed), looks);
+            assert_eq!(counted.0.load(Ordering::Relaxed), looks);
             answer.send(7).unwrap();
-            assert_eq!(wakes.0.load(Ordering::Relaxed), looks + 1);
+            assert_eq!(counted.0.load(Ordering::Relaxed), looks + 1);
             assert_eq!(awake.poll_unpin(&mut cx), Poll::Ready(Ok(7)));
         }
     }

@@ -211,7 +211,9 @@ const MESSAGES: u64 = 300;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_message_is_written_once_and_in_order_whoever_writes() {
     let (bell, post) = (Arc::new(Bell::default()), Post::new());
-    assert_eq!(bell.start(3).count(), 3);
+    for _ in 0..3 {
+        tokio::spawn(Arc::clone(&bell).run());
+    }
     let connections: Vec<(Arc<Mailbox>, Arc<Paper>)> = (0..CONNECTIONS)
         .map(|_| (Arc::default(), Paper::that(Written::All)))
         .collect();
