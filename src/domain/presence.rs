@@ -39,8 +39,6 @@ pub struct PresenceChange {
 pub struct Present {
     /// The user.
     pub user_id: UserId,
-    /// The name that the user signs in with.
-    pub username: String,
     /// Open connections.
     pub connections: u32,
     /// Devices that they are on.
@@ -94,7 +92,6 @@ mod tests {
     fn present(user: u128, node: &str) -> Present {
         Present {
             user_id: UserId(Uuid::from_u128(user)),
-            username: format!("user-{user}"),
             connections: 1,
             devices: [DeviceId(Uuid::from_u128(user))].into(),
             nodes: [node.to_owned()].into(),

@@ -50,8 +50,6 @@ pub struct Given {
 pub struct Standing {
     /// The user.
     pub user_id: UserId,
-    /// The name the user signs in with.
-    pub username: Box<str>,
     /// The log position at which it was read, or earlier.
     pub as_of: Seq,
     /// What the user may do; many users may do the same.

@@ -46,7 +46,6 @@ impl Core {
             let held = row.holding();
             Some(Present {
                 user_id: held.user_id,
-                username: row.username().to_owned(),
                 connections: held.connections,
                 devices: BTreeSet::from([held.device_id]),
                 nodes: BTreeSet::from([nodes.get(&row.node())?.clone()]),
@@ -54,6 +53,14 @@ impl Core {
             })
         });
         Ok(present.collect())
+    }
+
+    /// The names that these users sign in with; who is gone is left out.
+    pub async fn usernames(&self, users: &[UserId]) -> Result<HashMap<UserId, String>> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        Ok(self.look().await?.list_usernames(users).await?)
     }
 
     /// How many connections these sessions have at these nodes.

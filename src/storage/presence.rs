@@ -21,18 +21,12 @@ pub struct PresenceRow {
     connections: i64,
     answering: i64,
     since: i64,
-    username: String,
 }
 
 impl PresenceRow {
     /// At which node.
     pub fn node(&self) -> NodeId {
         NodeId(self.node_id)
-    }
-
-    /// What the user signs in with.
-    pub fn username(&self) -> &str {
-        &self.username
     }
 
     /// What is held there.
@@ -116,8 +110,7 @@ impl Tx {
             let at = || nodes.iter().map(|node| node.0);
             let mut query = QueryBuilder::new(
                 "SELECT p.node_id, p.user_id, p.session_id, p.device_id, p.connections, \
-                 p.answering, p.since, u.username \
-                 FROM presence p JOIN users u ON u.id = p.user_id WHERE ",
+                 p.answering, p.since FROM presence p WHERE ",
             );
             push_is_in(&mut query, "p.node_id", at());
             if let Some(device) = filter.device {
@@ -180,7 +173,7 @@ impl Tx {
             let rows: Vec<PresenceRow> = on_either!(self, |c| {
                 let mut query = QueryBuilder::new(
                     "SELECT p.node_id, p.user_id, p.session_id, p.device_id, p.connections, \
-                     p.answering, p.since, '' AS username FROM presence p WHERE ",
+                     p.answering, p.since FROM presence p WHERE ",
                 );
                 push_is_in(&mut query, "p.node_id", nodes.iter().map(|node| node.0));
                 query.push(" AND ");

@@ -13,24 +13,23 @@ use crate::domain::id::UserId;
 use crate::domain::standing::{Given, Rights, Standing};
 
 /// A user, one of the groups, one of the group's permissions, and the head of the log.
-type RightRow = (Uuid, String, Option<String>, Option<String>, i64);
+type RightRow = (Uuid, Option<String>, Option<String>, i64);
 
 impl Tx {
     /// The standings of these users; those that are gone are left out. The position is read with the rights, so
     /// that it is never later than what was read.
     pub async fn list_standings(&mut self, users: &[UserId]) -> Result<Vec<Standing>> {
-        let mut found: HashMap<Uuid, (String, i64, Rights)> = HashMap::with_capacity(users.len());
+        let mut found: HashMap<Uuid, (i64, Rights)> = HashMap::with_capacity(users.len());
         for chunk in users.chunks(super::memberships::CHUNK) {
-            for (user, username, group, permission, head) in self.list_rights(chunk).await? {
+            for (user, group, permission, head) in self.list_rights(chunk).await? {
                 let entry = found.entry(user);
-                let (.., rights) = entry.or_insert_with(|| (username, head, Rights::default()));
+                let (_, rights) = entry.or_insert_with(|| (head, Rights::default()));
                 rights.groups.extend(group);
                 rights.permissions.extend(permission);
             }
         }
-        let standing = |(user, (username, head, rights)): (Uuid, (String, i64, Rights))| Standing {
+        let standing = |(user, (head, rights)): (Uuid, (i64, Rights))| Standing {
             user_id: UserId(user),
-            username: username.into(),
             as_of: seq(head),
             rights: Arc::new(rights),
         };
@@ -65,7 +64,7 @@ impl Tx {
     async fn list_rights(&mut self, users: &[UserId]) -> Result<Vec<RightRow>> {
         let rows = on_either!(self, |c| {
             let mut query = QueryBuilder::new(
-                "SELECT u.id, u.username, g.name, p.permission, \
+                "SELECT u.id, g.name, p.permission, \
                  (SELECT seq FROM log_head WHERE id = 1) FROM users u \
                  LEFT JOIN memberships m ON m.user_id = u.id \
                  LEFT JOIN groups g ON g.id = m.group_id \

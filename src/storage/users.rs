@@ -1,11 +1,13 @@
 //! Table `users`.
 
+use std::collections::HashMap;
+
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::Result;
 use super::row::{pattern, user_status};
-use super::tx::{Done, Tx, on_either, push_is_in};
+use super::tx::{Done, Tx, is_kept, on_either, push_is_in};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::permission;
@@ -130,6 +132,24 @@ impl Tx {
                 .await
         })?;
         rows.into_iter().map(|row| Ok(row.read()?.0)).collect()
+    }
+
+    /// The names that these users sign in with.
+    pub async fn list_usernames(&mut self, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
+        let mut found = HashMap::with_capacity(ids.len());
+        for chunk in ids.chunks(super::memberships::CHUNK) {
+            let names: Vec<(Uuid, String)> = on_either!(self, |c| {
+                let mut query = QueryBuilder::new("SELECT id, username FROM users WHERE ");
+                push_is_in(&mut query, "id", chunk.iter().map(|id| id.0));
+                query
+                    .build_query_as()
+                    .persistent(is_kept(chunk))
+                    .fetch_all(c)
+                    .await
+            })?;
+            found.extend(names.into_iter().map(|(id, name)| (UserId(id), name)));
+        }
+        Ok(found)
     }
 
     /// Which of these users exist.

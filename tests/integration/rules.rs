@@ -115,7 +115,7 @@ proptest! {
         let told = Rights { groups: told_groups, permissions: told_permissions };
         let rights = Rights { groups, permissions };
         let standing = Standing {
-            user_id: UserId(id(1)), username: "anna".into(), as_of: Seq(9), rights: Arc::new(rights.clone()),
+            user_id: UserId(id(1)), as_of: Seq(9), rights: Arc::new(rights.clone()),
         };
         let cause = RightsCause {
             id: Seq(8),

@@ -100,7 +100,7 @@ fn describe(
     user_id: UserId,
     entry: &Entry,
 ) -> Option<Present> {
-    let standing = entry.standing.as_ref()?;
+    entry.standing.as_ref()?;
     let seats: Vec<&Seat> = entry
         .seats
         .iter()
@@ -108,7 +108,6 @@ fn describe(
         .collect();
     (!seats.is_empty()).then(|| Present {
         user_id,
-        username: standing.username.clone().into(),
         connections: u32::try_from(seats.len()).unwrap_or(u32::MAX),
         devices: seats.iter().map(|seat| seat.device).collect(),
         nodes: BTreeSet::from([node.to_owned()]),

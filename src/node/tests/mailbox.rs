@@ -23,7 +23,6 @@ fn rights(as_of: u64) -> RightsUpdate {
     RightsUpdate {
         standing: Arc::new(Standing {
             user_id: user(1),
-            username: "maryo".into(),
             as_of: Seq(as_of),
             rights: Arc::default(),
         }),

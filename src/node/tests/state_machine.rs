@@ -80,7 +80,6 @@ impl Machine {
         let rights = RightsUpdate {
             standing: Arc::new(Standing {
                 user_id: user(1),
-                username: "maryo".into(),
                 as_of: Seq(as_of),
                 rights: Arc::new(Rights {
                     groups: groups.iter().map(|it| (*it).to_owned()).collect(),

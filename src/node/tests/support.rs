@@ -268,7 +268,6 @@ impl State {
             .collect();
         (!self.gone.contains(&user_id)).then(|| Standing {
             user_id,
-            username: format!("user-{}", user_id.0.as_u128()).into(),
             as_of: self.head(),
             rights: Arc::new(Rights {
                 groups,

@@ -37,11 +37,11 @@ struct PresentBody {
     since: Timestamp,
 }
 
-impl From<Present> for PresentBody {
-    fn from(present: Present) -> Self {
+impl PresentBody {
+    fn new(username: String, present: Present) -> Self {
         Self {
             user_id: present.user_id,
-            username: present.username,
+            username,
             connections: present.connections,
             devices: present.devices.len(),
             nodes: present.nodes,
@@ -98,7 +98,15 @@ async fn list_present(
         device: query.device_id,
     };
     let present = at_nodes(&rest, query.node.as_deref(), &filter, page).await?;
-    Ok(Json(cut(present, page.limit)))
+    let (present, next_cursor) = cut(present, page.limit);
+    let users: Vec<UserId> = present.iter().map(|it| it.user_id).collect();
+    let mut names = rest.core.usernames(&users).await?;
+    // Who was deleted meanwhile is not present any more.
+    let body = |it: Present| Some(PresentBody::new(names.remove(&it.user_id)?, it));
+    Ok(Json(ListBody {
+        items: present.into_iter().filter_map(body).collect(),
+        next_cursor,
+    }))
 }
 
 /// One more than fit on the page, if there are.
@@ -124,16 +132,14 @@ async fn at_nodes(
     Ok(together(present, limit))
 }
 
-/// One more than asked for tells that there is a next page.
-fn cut(mut present: Vec<Present>, limit: u32) -> ListBody<PresentBody> {
+/// One more than asked for tells that there is a next page; where that begins.
+fn cut(mut present: Vec<Present>, limit: u32) -> (Vec<Present>, Option<String>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let is_last = present.len() <= limit;
     present.truncate(limit);
     let last = present.last().filter(|_| !is_last);
-    ListBody {
-        next_cursor: last.map(|last| cursor_at_id(last.user_id.0)),
-        items: present.into_iter().map(PresentBody::from).collect(),
-    }
+    let next = last.map(|last| cursor_at_id(last.user_id.0));
+    (present, next)
 }
 
 #[cfg(test)]
@@ -145,7 +151,6 @@ mod tests {
     fn present(users: u128) -> Vec<Present> {
         let present = |id| Present {
             user_id: UserId(Uuid::from_u128(id)),
-            username: "maryo".to_owned(),
             connections: 1,
             devices: BTreeSet::new(),
             nodes: BTreeSet::new(),
@@ -156,10 +161,10 @@ mod tests {
 
     #[test]
     fn the_next_page_begins_after_the_last_item() {
-        let page = cut(present(3), 2);
-        assert_eq!(page.items.len(), 2);
-        assert_eq!(page.next_cursor, Some(cursor_at_id(Uuid::from_u128(2))));
-        assert_eq!(cut(present(2), 2).next_cursor, None);
-        assert_eq!(cut(present(0), 2).next_cursor, None);
+        let (page, next) = cut(present(3), 2);
+        assert_eq!(page.len(), 2);
+        assert_eq!(next, Some(cursor_at_id(Uuid::from_u128(2))));
+        assert_eq!(cut(present(2), 2).1, None);
+        assert_eq!(cut(present(0), 2).1, None);
     }
 }
