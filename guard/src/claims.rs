@@ -73,6 +73,12 @@ impl Claims {
         }
     }
 
+    /// The number of the refresh token that it was issued with, if that took another's place: the other is spent once
+    /// this token comes back. None for the first of a session.
+    pub fn rotation(&self) -> Option<u32> {
+        (self.generation > 1).then_some(self.generation)
+    }
+
     /// Whether the token lists this permission.
     pub fn allows(&self, permission: &str) -> bool {
         self.permissions.iter().any(|held| held == permission)

@@ -15,7 +15,7 @@ use super::policy::Lifetimes;
 pub const AGE_MAX: Duration = Duration::from_hours(24 * 3650);
 
 /// How long before a session's end its person hears of it: a tenth of the time that ends, and at most this.
-const NOTICE_MAX: Duration = Duration::from_mins(5);
+pub const NOTICE_MAX: Duration = Duration::from_mins(5);
 const NOTICE_SHARE: u32 = 10;
 
 /// A session as it is kept.

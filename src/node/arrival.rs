@@ -1,5 +1,9 @@
 //! How a connection comes in: let in, found to hold a token, and then, because it is in the hub
 //! already, checked. It may not know how its transport shook hands.
+//!
+//! A token that holds says what its user may do: nothing moved it between the position that the token was issued at and
+//! the one that it is checked at. So nothing is read for who comes with such a token, and of a crowd that comes back
+//! nobody waits for the database.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,10 +23,11 @@ use crate::domain::access::InitiatingEntity;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
 use crate::domain::event::LogEntry;
-use crate::domain::id::{ConnectionId, Seq, SessionId};
+use crate::domain::id::{ConnectionId, Seq, SessionId, UserId};
 use crate::domain::message::{RightsCause, ServerMessage, session_revoked};
 use crate::domain::metric;
 use crate::domain::session::SessionEnd;
+use crate::domain::standing::{Rights, Standing};
 
 /// How far apart those may come who are told the same time.
 const JITTER_MS: u64 = 100;
@@ -124,20 +129,25 @@ pub(super) async fn open(visitor: Visitor, claims: Claims) -> Result<Box<Line>, 
     if node.limits.is_draining() {
         return Err(node.turned_away());
     }
+    // Before the check, which looks at this position or a later one.
+    let applied = *node.applied.borrow();
     // In the model: `Check`.
-    let stale = match node.gate.verdict(&claims, Certainty::Leased)? {
-        Verdict::Good => None,
-        Verdict::Stale(seq) => cause_at(&node, seq).await?,
+    let (stale, holds_at) = match node.gate.verdict(&claims, Certainty::Leased)? {
+        Verdict::Good => (None, Some(applied).filter(|at| claims.as_of <= *at)),
+        Verdict::Stale(seq) => (cause_at(&node, seq).await?, None),
         Verdict::Ended(seq, reason) => {
             return Err(ended(&node, identity.session, seq, reason).await);
         }
     };
+    let rights = Rights::by_token(&claims.groups, &claims.permissions);
+    let said = node.hub.share(rights);
     if must_read {
-        node.unread.add([identity.user], Urgency::Now);
+        node.learn_rights(identity.user, &said, holds_at);
     }
     let uptime = node.clock.uptime();
+    let past = Past { said, stale, heard };
     let mut line = Box::new(Line {
-        state: Identified::new(identity, claims, Past { stale, heard }, uptime, timing),
+        state: Identified::new(identity, claims, past, uptime, timing),
         mailbox,
         armed: Armed::default(),
         registration,
@@ -214,6 +224,20 @@ fn later(node: &Inner, after: Duration) -> Refused {
 }
 
 impl Inner {
+    /// What a newcomer's user may do: as the token said, if that holds at a position, and else as it is read.
+    fn learn_rights(&self, user_id: UserId, said: &Arc<Rights>, holds_at: Option<Seq>) {
+        let has_moved = holds_at.is_none_or(|as_of| {
+            self.hub.install_shared(Standing {
+                user_id,
+                as_of,
+                rights: Arc::clone(said),
+            })
+        });
+        if has_moved {
+            self.unread.add([user_id], Urgency::Now);
+        }
+    }
+
     /// What a connection hears that comes while the server goes away.
     fn turned_away(&self) -> Refused {
         Refused {

@@ -110,8 +110,12 @@ impl Fanout {
                 }
                 Effect::PermissionsOfGroup(name) => groups.push((name, move_by(entry, false))),
                 Effect::EndOfGroup(name) => groups.push((name, move_by(entry, true))),
+                // What is known of anybody's rights may be what a token of this key said.
+                Effect::KeyRetired(_) => {
+                    let everybody = self.hub.users().into_iter();
+                    moved.extend(everybody.map(|user| (user, move_by(entry, true))));
+                }
                 Effect::SessionEnded(_)
-                | Effect::KeyRetired(_)
                 | Effect::Notice(..)
                 | Effect::TakeoverRequested(_)
                 | Effect::None => {}

@@ -200,6 +200,13 @@ impl Hub {
         Some(Arc::clone(&known.rights))
     }
 
+    /// Everybody who is connected.
+    pub(super) fn users(&self) -> Vec<UserId> {
+        let mut users = Vec::new();
+        self.for_each(|user, _| users.push(user));
+        users
+    }
+
     /// Whether the user is connected.
     pub(super) fn has(&self, user: UserId) -> bool {
         self.shard(user).contains_key(&user)
@@ -221,6 +228,16 @@ impl Hub {
     /// Returns whether it has to be read again, because the rights moved meanwhile.
     pub(super) fn install(&self, mut standing: Standing) -> bool {
         standing.rights = self.shared_rights.share(standing.rights);
+        self.install_shared(standing)
+    }
+
+    /// Rights as others have them, where others do.
+    pub(super) fn share(&self, rights: Rights) -> Arc<Rights> {
+        self.shared_rights.share(Arc::new(rights))
+    }
+
+    /// As [`Self::install`], with rights that are shared already.
+    pub(super) fn install_shared(&self, standing: Standing) -> bool {
         let mut shard = self.shard(standing.user_id);
         let Some(entry) = shard.get_mut(&standing.user_id) else {
             return false;
@@ -241,11 +258,11 @@ impl Hub {
         as_of: Seq,
     ) -> Vec<UserId> {
         let rights = self.shared_rights.share(Arc::new(rights));
-        users.retain(|user| self.install_shared(*user, &rights, as_of));
+        users.retain(|user| self.install_one_given(*user, &rights, as_of));
         users
     }
 
-    fn install_shared(&self, user: UserId, rights: &Arc<Rights>, as_of: Seq) -> bool {
+    fn install_one_given(&self, user: UserId, rights: &Arc<Rights>, as_of: Seq) -> bool {
         let mut shard = self.shard(user);
         let Some(entry) = shard.get_mut(&user) else {
             return false;

@@ -60,17 +60,20 @@ impl Presented {
 }
 
 impl Core {
-    /// Writes down that an access token of this number came back, at most once: from then on the refresh
-    /// token before its own is spent.
+    /// Writes down that an access token came back, at most once: from then on the refresh token before its own is
+    /// spent. Nothing is written where there is none.
     pub async fn note_presented(&self, claims: &Claims) -> Result<()> {
-        if !self.presented.knows(claims.sid, claims.generation) {
-            self.look_ahead(claims.sid, Some(claims.generation)).await?;
+        match claims.rotation() {
+            Some(number) if !self.presented.knows(claims.sid, number) => {
+                self.look_ahead(claims.sid, Some(number)).await?;
+            }
+            Some(_) | None => {}
         }
         Ok(())
     }
 
     /// How long the session can be used yet, if nobody uses it meanwhile; `None`: it has ended. `presented`:
-    /// the number of its token that came back, as for [`Self::note_presented`].
+    /// the rotation of its token that came back, as for [`Self::note_presented`].
     pub async fn look_ahead(
         &self,
         session: SessionId,

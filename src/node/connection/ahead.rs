@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Identified, Intent, Output};
 use crate::domain::clock::Timestamp;
 use crate::domain::message::ServerMessage;
-use crate::domain::session::Outlook;
+use crate::domain::session::{NOTICE_MAX, Outlook};
 
 /// How long an answer may take before it is asked for again.
 const AGAIN: Duration = Duration::from_mins(1);
@@ -41,6 +41,24 @@ impl Ahead {
 }
 
 impl Identified {
+    /// A token was accepted. `rotation`: what its refresh token's predecessor is spent by, now. Where there was none,
+    /// nobody is asked anything yet: the session outlives its tokens, and so it is told of its end no sooner than that
+    /// time before theirs.
+    pub(super) fn on_accepted(
+        &mut self,
+        rotation: Option<u32>,
+        now: Timestamp,
+        outputs: &mut Vec<Output>,
+    ) {
+        if let Some(number) = rotation {
+            self.ahead.asked(now);
+            outputs.push(Output::Call(Intent::Presented(number)));
+        } else {
+            self.ahead.look_at = Some(self.expires_at.minus(NOTICE_MAX));
+            self.ahead.on_tick(now, outputs);
+        }
+    }
+
     /// What was found; none where the session has ended, of which the log tells.
     pub(in crate::node) fn on_outlook(
         &mut self,

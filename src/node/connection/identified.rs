@@ -8,7 +8,7 @@ use sessionwire_guard::{Claims, Confirmation};
 
 use super::ahead::Ahead;
 use super::pace::Pace;
-use super::{Intent, Output, Timing};
+use super::{Output, Timing};
 use crate::domain::access::InitiatingEntity;
 use crate::domain::clock::Timestamp;
 use crate::domain::close::Close;
@@ -33,8 +33,10 @@ pub(in crate::node) struct Identity {
 }
 
 /// What is known of a client that comes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::node) struct Past {
+    /// What its token says that it may do.
+    pub(in crate::node) said: Arc<Rights>,
     /// What made its token stale, where it was.
     pub(in crate::node) stale: Option<RightsCause>,
     /// The position of the last message that it heard.
@@ -43,7 +45,10 @@ pub(in crate::node) struct Past {
 
 /// What a connection has until it is welcomed.
 struct Arrival {
-    claims: Box<Claims>,
+    /// The position of its token.
+    as_of: Seq,
+    /// What its token shows to have arrived, see [`Claims::rotation`].
+    rotation: Option<u32>,
     past: Past,
     /// Whether the client was told its present rights by an earlier connection.
     told: bool,
@@ -85,13 +90,15 @@ impl Identified {
         uptime: Duration,
         timing: Timing,
     ) -> Self {
+        let rotation = claims.rotation();
         Self {
             identity,
-            kid: claims.kid.clone(),
-            cnf: claims.cnf.clone().map(Box::new),
+            kid: claims.kid,
+            cnf: claims.cnf.map(Box::new),
             expires_at: Timestamp::from_seconds(claims.exp),
             phase: Phase::Arriving(Box::new(Arrival {
-                claims: Box::new(claims),
+                as_of: claims.as_of,
+                rotation,
                 past,
                 told: false,
                 until: uptime.saturating_add(timing.patience),
@@ -160,26 +167,24 @@ impl Identified {
             }
             Phase::Arriving(arrival) => {
                 // Register, then check: a state that misses an applied event is read again first.
-                if !rights.current || standing.as_of < arrival.claims.as_of {
+                if !rights.current || standing.as_of < arrival.as_of {
                     return None;
                 }
-                let claims = &arrival.claims;
                 let told = if arrival.told {
                     Arc::clone(&standing.rights)
                 } else {
-                    Arc::new(Rights::by_token(&claims.groups, &claims.permissions))
+                    std::mem::take(&mut arrival.past.said)
                 };
                 let stale = arrival.past.stale;
                 let held = std::mem::take(&mut arrival.held);
-                let presented = arrival.claims.generation;
+                let rotation = arrival.rotation;
                 self.phase = Phase::Live(Arc::clone(standing));
                 outputs.push(self.welcome(standing));
                 let outcome = tell(&told, rights, stale, now, outputs);
                 for (frame, ticket) in held {
                     send_shared(frame, ticket, outputs);
                 }
-                self.ahead.asked(now);
-                outputs.push(Output::Call(Intent::Presented(presented)));
+                self.on_accepted(rotation, now, outputs);
                 Some(outcome)
             }
         }

@@ -43,7 +43,7 @@ pub enum Output {
 /// What a connection wants of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// An access token of this number was accepted.
+    /// An access token of this rotation was accepted.
     Presented(u32),
     /// How long the session can be used yet.
     LookAhead,

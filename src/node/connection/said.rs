@@ -94,12 +94,11 @@ impl Identified {
                 self.expires_at = Timestamp::from_seconds(claims.exp);
                 self.kid.clone_from(&claims.kid);
                 self.warned = false;
-                self.ahead.asked(now);
                 outputs.push(Output::send(ServerMessage::TokenRefreshed {
                     as_of: claims.as_of,
                     token_expires_at: self.expires_at,
                 }));
-                outputs.push(Output::Call(Intent::Presented(claims.generation)));
+                self.on_accepted(claims.rotation(), now, outputs);
             }
             Err(Refused::Foreign) => outputs.push(Output::Close(Close::TOKEN_INVALID)),
             Err(Refused::Bad(error)) => {

@@ -1,9 +1,11 @@
 //! Tests of the node's parts together, on a log in memory, and what they stand on.
 
+mod arrivals;
 mod company;
 mod follower;
 mod given;
 mod hand;
+mod machine;
 mod mailbox;
 mod rights;
 pub(crate) mod signer;

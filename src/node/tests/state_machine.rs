@@ -1,159 +1,17 @@
 //! What a client may say, what it hears in answer, and every way in which it is closed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sessionwire_guard::{Claims, Verdict};
 use uuid::Uuid;
 
-use super::support::{ManualClock, session, user};
+use super::machine::{Known, Machine, TIMING, claims, intents};
+use super::support::{ManualClock, session};
 use super::world::{World, hear};
 use crate::domain::Reason;
-use crate::domain::client_message::ClientMessage;
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::error::Error;
-use crate::domain::id::{ConnectionId, DeviceId, Seq};
-use crate::domain::standing::{Rights, Standing};
-use crate::node::connection::{
-    Examine, Identified, Identity, Intent, Output, Past, Timing, Unidentified,
-};
-use crate::node::mailbox::RightsUpdate;
-
-const TIMING: Timing = Timing {
-    heartbeat: Duration::from_mins(1),
-    patience: Duration::from_secs(10),
-};
-
-/// Knows one token, `good`, and what is to be said of it.
-struct Known(Claims, Verdict);
-
-impl Examine for Known {
-    fn examine(&self, token: &str) -> Result<(Claims, Verdict), Error> {
-        match token {
-            "good" => Ok((self.0.clone(), self.1)),
-            "expired" => Err(Error::TokenExpired),
-            _ => Err(Error::TokenInvalid),
-        }
-    }
-}
-
-struct Machine {
-    clock: ManualClock,
-    state: Identified,
-    tokens: Known,
-}
-
-impl Machine {
-    fn arriving() -> Self {
-        let clock = ManualClock::default();
-        let claims = claims(&clock, 300);
-        let identity = Identity {
-            connection: ConnectionId(Uuid::nil()),
-            session: session(1),
-            user: user(1),
-            device: DeviceId(Uuid::nil()),
-        };
-        let state = Identified::new(
-            identity,
-            claims.clone(),
-            Past::default(),
-            clock.uptime(),
-            TIMING,
-        );
-        Self {
-            tokens: Known(claims, Verdict::Good),
-            state,
-            clock,
-        }
-    }
-
-    fn live() -> Self {
-        let mut machine = Self::arriving();
-        assert_eq!(machine.has(5, &[]).unwrap()[0], "welcome");
-        let now = machine.clock.now();
-        machine.state.on_outlook(None, now, &mut Vec::new());
-        machine
-    }
-
-    /// The user's groups at a position.
-    fn has(&mut self, as_of: u64, groups: &[&str]) -> Option<Vec<String>> {
-        let rights = RightsUpdate {
-            standing: Arc::new(Standing {
-                user_id: user(1),
-                as_of: Seq(as_of),
-                rights: Arc::new(Rights {
-                    groups: groups.iter().map(|it| (*it).to_owned()).collect(),
-                    permissions: [].into(),
-                }),
-            }),
-            cause: None,
-            current: true,
-        };
-        let mut outputs = Vec::new();
-        let outcome = self
-            .state
-            .on_rights(&rights, self.clock.now(), &mut outputs);
-        outcome.map(|_| hear(outputs))
-    }
-
-    fn outputs(&mut self, text: &str) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        let (now, uptime) = (self.clock.now(), self.clock.uptime());
-        self.state.on_said(
-            || ClientMessage::parse(text),
-            now,
-            uptime,
-            &self.tokens,
-            &mut outputs,
-        );
-        outputs
-    }
-
-    fn says(&mut self, text: &str) -> Vec<String> {
-        hear(self.outputs(text))
-    }
-
-    fn intents(&mut self, text: &str) -> Vec<Intent> {
-        let outputs = self.outputs(text).into_iter();
-        outputs
-            .filter_map(|output| match output {
-                Output::Call(intent) => Some(intent),
-                _ => None,
-            })
-            .collect()
-    }
-
-    fn after(&mut self, seconds: u64) -> Vec<String> {
-        self.clock.advance(Duration::from_secs(seconds));
-        let mut outputs = Vec::new();
-        let (now, uptime) = (self.clock.now(), self.clock.uptime());
-        self.state.on_tick(now, uptime, &mut outputs);
-        hear(outputs)
-    }
-}
-
-fn claims(clock: &ManualClock, lives_s: i64) -> Claims {
-    let now = clock.now().as_seconds();
-    Claims {
-        iss: String::new(),
-        sub: user(1),
-        aud: String::new(),
-        client_id: String::new(),
-        iat: now,
-        exp: now + lives_s,
-        jti: Uuid::nil(),
-        sid: session(1),
-        device_id: DeviceId(Uuid::nil()),
-        auth_time: now,
-        groups: Vec::new(),
-        permissions: Vec::new(),
-        as_of: Seq(5),
-        fence: Seq(1),
-        generation: 0,
-        cnf: None,
-        kid: None,
-    }
-}
+use crate::domain::id::Seq;
+use crate::node::connection::{Intent, Unidentified};
 
 const REFRESH: &str = r#"{"type":"token.refresh","token":"good"}"#;
 
@@ -269,14 +127,40 @@ fn a_newer_token_moves_the_expiry_and_nothing_else() {
     assert_eq!(machine.after(239), ["(ping)"]);
     assert_eq!(machine.after(1), ["token.expiring"]);
     assert_eq!(machine.after(1), [""; 0]);
-    machine.tokens.0 = claims(&machine.clock, 300);
+    machine.tokens.0 = Claims {
+        generation: 2,
+        ..claims(&machine.clock, 300)
+    };
     assert_eq!(machine.says(REFRESH), ["token.refreshed"]);
     assert!(matches!(
         machine.intents(REFRESH)[..],
-        [Intent::Presented(_)]
+        [Intent::Presented(2)]
     ));
     assert_eq!(machine.after(60), ["(ping)"], "the old expiry is no more");
     assert_eq!(machine.has(6, &["staff"]).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_asked_of_the_service_when_a_token_is_accepted() {
+    let asks = |generation, lives_s| {
+        let clock = ManualClock::default();
+        let claims = Claims {
+            generation,
+            ..claims(&clock, lives_s)
+        };
+        let start = clock.now();
+        let mut machine = Machine::arriving_with(clock, claims);
+        let outputs = machine.shown(5, &[]).unwrap();
+        let due = machine.state.due().wall.map(|it| it.since(start).as_secs());
+        (intents(outputs), due)
+    };
+    // The first of a session, and that of a session without any, spend none; of a session that outlives its tokens
+    // nothing is to be told before the last five minutes of theirs.
+    assert_eq!(asks(0, 3600), (vec![], Some(3300)));
+    assert_eq!(asks(1, 3600), (vec![], Some(3300)));
+    assert_eq!(asks(1, 300), (vec![Intent::LookAhead], Some(60)));
+    let presented = vec![Intent::Presented(2)];
+    assert_eq!(asks(2, 3600), (presented, Some(60)));
 }
 
 #[test]

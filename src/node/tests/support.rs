@@ -175,6 +175,12 @@ impl MemoryLog {
         Arc::new(Batch { entries })
     }
 
+    /// What the user may do.
+    pub(crate) fn rights(&self, user: UserId) -> Rights {
+        let standing = self.state.lock().standing(user);
+        standing.map_or_else(Rights::default, |it| Rights::clone(&it.rights))
+    }
+
     /// What is kept of a session.
     pub(crate) fn keep_session(&self, session: Session) {
         self.state.lock().sessions.insert(session.id, session);

@@ -7,7 +7,7 @@ use sessionwire_guard::{Claims, DeviceId};
 use uuid::Uuid;
 
 use super::signer::Signer;
-use super::support::{Counting, ManualClock, MemoryLog, session, user};
+use super::support::{Counting, ManualClock, MemoryLog, joins, session, user};
 use crate::bus::{Bus, MemoryBus};
 use crate::domain::clock::Clock;
 use crate::domain::event::Event;
@@ -105,8 +105,9 @@ impl World {
         self.node.settle(seq, Duration::from_mins(1)).await
     }
 
-    /// The claims of a token of this user, who has no groups, issued now.
+    /// The claims of a token of this user, issued now.
     pub(crate) fn claims(&self, number: u128) -> Claims {
+        let rights = self.log.rights(user(number));
         let now = self.clock.now().as_seconds();
         Claims {
             iss: "sessionwire".into(),
@@ -119,8 +120,8 @@ impl World {
             sid: session(number),
             device_id: DeviceId(Uuid::from_u128(number)),
             auth_time: now,
-            groups: Vec::new(),
-            permissions: Vec::new(),
+            groups: rights.groups.into_iter().collect(),
+            permissions: rights.permissions.into_iter().collect(),
             as_of: self.node.head(),
             fence: Seq(0),
             generation: 0,
@@ -129,7 +130,15 @@ impl World {
         }
     }
 
-    /// A token that lists what the user has.
+    /// A token that is out of date: since it was issued, the user came into a group.
+    pub(crate) async fn stale_claims(&self, number: u128, group: &str) -> Claims {
+        let claims = self.claims(number);
+        let seq = self.commit([joins(number, group)]);
+        self.applied(seq).await;
+        claims
+    }
+
+    /// A token that lists this.
     pub(crate) fn claims_with(
         &self,
         number: u128,

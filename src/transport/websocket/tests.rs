@@ -302,7 +302,10 @@ async fn a_session_that_ends_is_told_and_closed_and_counted() {
 #[tokio::test]
 async fn what_a_client_asks_of_the_service_is_answered() {
     let server = Server::start().await;
-    let mut client = server.welcomed().await;
+    let mut claims = server.world.claims(1);
+    claims.generation = 2;
+    let mut client = server.with_token(&server.signer.sign(&claims)).await;
+    assert_eq!(client.hears().await, "welcome");
     client.says(text(r#"{"type":"activity"}"#)).await;
     let answer = format!(
         r#"{{"type":"takeover.answer","request_id":"{}","allow":true}}"#,
