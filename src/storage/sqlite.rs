@@ -22,9 +22,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// them. A writer has SQLite's 2,000.
 const READERS_CACHE: &str = "-500";
 /// After so many commits what they wrote is moved into the file.
-const COMMITS_PER_CHECKPOINT: u32 = 200;
+const COMMITS_PER_CHECKPOINT: u32 = 500;
 /// After so many pages (of 4 KiB) the writer does that itself, since the log begins anew only where nobody writes.
-const PAGES_MAX: &str = "4000";
+const PAGES_MAX: &str = "10000";
 /// A deferred transaction that reads and then writes fails at once when another one has written in between; an
 /// immediate one waits for its turn.
 const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";

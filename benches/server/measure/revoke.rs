@@ -17,7 +17,7 @@ use crate::report::{Cpu, What};
 /// Sessions that are ended in a run, with nothing else going on.
 const ENDS: usize = 200;
 /// And while everybody is being told things.
-const ENDS_BUSY: usize = 50;
+const ENDS_BUSY: usize = 200;
 /// Which of a thousand, and what they are called.
 const PARTS: [(&str, usize); 2] = [("p50", 500), ("p99", 990)];
 
