@@ -43,6 +43,9 @@ pub struct Claims {
     /// Which refresh token it was issued with, so that its use proves that the answer arrived.
     #[serde(rename = "gen")]
     pub generation: u32,
+    /// Until when its session lives if nobody uses it; none where that is not said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session_exp: Option<i64>,
     /// What has to come along with the token, if anything: whoever can't look at that refuses the token.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cnf: Option<Confirmation>,

@@ -65,6 +65,7 @@ fn token() -> impl Strategy<Value = Claims> {
             as_of: Seq(as_of),
             fence: Seq(0),
             generation: 0,
+            session_exp: None,
             cnf: None,
             kid: kid.map(Into::into),
         }

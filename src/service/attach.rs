@@ -68,6 +68,7 @@ impl Core {
             fence: session.fence,
             // No refresh token was handed out, so none is shown to have arrived.
             generation: 0,
+            session_exp: Some(until.as_seconds()),
             cnf: None,
             kid: None,
         })

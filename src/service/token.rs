@@ -47,10 +47,9 @@ impl Core {
         }
         let user = user.ok_or(Error::RefreshTokenInvalid)?;
         Step::RightsRead.reached();
-        let expires_at = now
-            .plus(self.settings.access_token_ttl)
-            .min(session.expires_at)
-            .min(sign_in_limit(&session, session.signed_in_at, now)?);
+        let session_ends =
+            sign_in_limit(&session, session.signed_in_at, now)?.min(session.expires_at);
+        let expires_at = now.plus(self.settings.access_token_ttl).min(session_ends);
         let claims = Claims {
             iss: self.settings.issuer.clone(),
             sub: session.user_id,
@@ -67,6 +66,7 @@ impl Core {
             as_of: head,
             fence: session.fence,
             generation: state.generation,
+            session_exp: Some(session_ends.as_seconds()),
             cnf: self.confirmation(&session, state.binding),
             kid: None,
         };

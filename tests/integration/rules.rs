@@ -193,6 +193,7 @@ fn claims(as_of: u64, session: u128, user: u128) -> Claims {
         as_of: Seq(as_of),
         fence: Seq(0),
         generation: 1,
+        session_exp: None,
         cnf: None,
         kid: None,
     }

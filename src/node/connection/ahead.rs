@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use sessionwire_guard::Claims;
+
 use super::{Identified, Intent, Output};
 use crate::domain::clock::Timestamp;
 use crate::domain::message::ServerMessage;
@@ -10,6 +12,25 @@ use crate::domain::session::{NOTICE_MAX, Outlook};
 
 /// How long an answer may take before it is asked for again.
 const AGAIN: Duration = Duration::from_mins(1);
+
+/// What a token says of its session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    /// See [`Claims::rotation`].
+    rotation: Option<u32>,
+    /// When it ends, if nobody uses it: no sooner than its tokens do.
+    session_ends: Timestamp,
+}
+
+impl From<&Claims> for Accepted {
+    fn from(claims: &Claims) -> Self {
+        let session_exp = claims.session_exp.unwrap_or(claims.exp);
+        Self {
+            rotation: claims.rotation(),
+            session_ends: Timestamp::from_seconds(session_exp),
+        }
+    }
+}
 
 /// What is known of it.
 #[derive(Default)]
@@ -41,20 +62,19 @@ impl Ahead {
 }
 
 impl Identified {
-    /// A token was accepted. `rotation`: what its refresh token's predecessor is spent by, now. Where there was none,
-    /// nobody is asked anything yet: the session outlives its tokens, and so it is told of its end no sooner than that
-    /// time before theirs.
+    /// A token was accepted. If it took another's place, that is spent now. If not, nobody is asked anything before the
+    /// session's end can be near.
     pub(super) fn on_accepted(
         &mut self,
-        rotation: Option<u32>,
+        accepted: Accepted,
         now: Timestamp,
         outputs: &mut Vec<Output>,
     ) {
-        if let Some(number) = rotation {
+        if let Some(number) = accepted.rotation {
             self.ahead.asked(now);
             outputs.push(Output::Call(Intent::Presented(number)));
         } else {
-            self.ahead.look_at = Some(self.expires_at.minus(NOTICE_MAX));
+            self.ahead.look_at = Some(accepted.session_ends.minus(NOTICE_MAX));
             self.ahead.on_tick(now, outputs);
         }
     }

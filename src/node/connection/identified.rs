@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sessionwire_guard::{Claims, Confirmation};
 
-use super::ahead::Ahead;
+use super::ahead::{Accepted, Ahead};
 use super::pace::Pace;
 use super::{Output, Timing};
 use crate::domain::access::InitiatingEntity;
@@ -47,8 +47,7 @@ pub(in crate::node) struct Past {
 struct Arrival {
     /// The position of its token.
     as_of: Seq,
-    /// What its token shows to have arrived, see [`Claims::rotation`].
-    rotation: Option<u32>,
+    accepted: Accepted,
     past: Past,
     /// Whether the client was told its present rights by an earlier connection.
     told: bool,
@@ -90,7 +89,7 @@ impl Identified {
         uptime: Duration,
         timing: Timing,
     ) -> Self {
-        let rotation = claims.rotation();
+        let accepted = Accepted::from(&claims);
         Self {
             identity,
             kid: claims.kid,
@@ -98,7 +97,7 @@ impl Identified {
             expires_at: Timestamp::from_seconds(claims.exp),
             phase: Phase::Arriving(Box::new(Arrival {
                 as_of: claims.as_of,
-                rotation,
+                accepted,
                 past,
                 told: false,
                 until: uptime.saturating_add(timing.patience),
@@ -177,14 +176,14 @@ impl Identified {
                 };
                 let stale = arrival.past.stale;
                 let held = std::mem::take(&mut arrival.held);
-                let rotation = arrival.rotation;
+                let accepted = arrival.accepted;
                 self.phase = Phase::Live(Arc::clone(standing));
                 outputs.push(self.welcome(standing));
                 let outcome = tell(&told, rights, stale, now, outputs);
                 for (frame, ticket) in held {
                     send_shared(frame, ticket, outputs);
                 }
-                self.on_accepted(rotation, now, outputs);
+                self.on_accepted(accepted, now, outputs);
                 Some(outcome)
             }
         }

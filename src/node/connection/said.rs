@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sessionwire_guard::{Claims, Verdict};
 
+use super::ahead::Accepted;
 use super::{Examine, Identified, Intent, Output};
 use crate::domain::client_message::{ClientMessage, Unreadable};
 use crate::domain::clock::Timestamp;
@@ -98,7 +99,7 @@ impl Identified {
                     as_of: claims.as_of,
                     token_expires_at: self.expires_at,
                 }));
-                self.on_accepted(claims.rotation(), now, outputs);
+                self.on_accepted(Accepted::from(&claims), now, outputs);
             }
             Err(Refused::Foreign) => outputs.push(Output::Close(Close::TOKEN_INVALID)),
             Err(Refused::Bad(error)) => {

@@ -157,6 +157,7 @@ pub(super) fn claims(clock: &ManualClock, lives_s: i64) -> Claims {
         as_of: Seq(5),
         fence: Seq(1),
         generation: 0,
+        session_exp: None,
         cnf: None,
         kid: None,
     }

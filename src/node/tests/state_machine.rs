@@ -142,10 +142,12 @@ fn a_newer_token_moves_the_expiry_and_nothing_else() {
 
 #[test]
 fn what_is_asked_of_the_service_when_a_token_is_accepted() {
-    let asks = |generation, lives_s| {
+    let asks = |generation, lives_s, session_lives_s: Option<i64>| {
         let clock = ManualClock::default();
+        let session_exp = session_lives_s.map(|it| clock.now().as_seconds() + it);
         let claims = Claims {
             generation,
+            session_exp,
             ..claims(&clock, lives_s)
         };
         let start = clock.now();
@@ -154,13 +156,16 @@ fn what_is_asked_of_the_service_when_a_token_is_accepted() {
         let due = machine.state.due().wall.map(|it| it.since(start).as_secs());
         (intents(outputs), due)
     };
-    // The first of a session, and that of a session without any, spend none; of a session that outlives its tokens
-    // nothing is to be told before the last five minutes of theirs.
-    assert_eq!(asks(0, 3600), (vec![], Some(3300)));
-    assert_eq!(asks(1, 3600), (vec![], Some(3300)));
-    assert_eq!(asks(1, 300), (vec![Intent::LookAhead], Some(60)));
+    // The first of a session, and that of a session without any, spend none; and of a session nothing is to be told
+    // before its last five minutes, nor before the last ones of a token that does not say when those are.
+    assert_eq!(asks(0, 3600, None), (vec![], Some(3300)));
+    assert_eq!(asks(1, 3600, Some(4000)), (vec![], Some(3540)));
+    assert_eq!(asks(1, 300, Some(86_400)), (vec![], Some(240)));
+    let looks = vec![Intent::LookAhead];
+    assert_eq!(asks(1, 300, None), (looks.clone(), Some(60)));
+    assert_eq!(asks(1, 300, Some(300)), (looks, Some(60)));
     let presented = vec![Intent::Presented(2)];
-    assert_eq!(asks(2, 3600), (presented, Some(60)));
+    assert_eq!(asks(2, 3600, Some(86_400)), (presented, Some(60)));
 }
 
 #[test]

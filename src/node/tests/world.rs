@@ -125,6 +125,7 @@ impl World {
             as_of: self.node.head(),
             fence: Seq(0),
             generation: 0,
+            session_exp: None,
             cnf: None,
             kid: None,
         }
