@@ -107,6 +107,8 @@ impl World {
 
     /// The claims of a token of this user, issued now.
     pub(crate) fn claims(&self, number: u128) -> Claims {
+        // In this order, as the service does.
+        let as_of = self.node.head();
         let rights = self.log.rights(user(number));
         let now = self.clock.now().as_seconds();
         Claims {
@@ -122,7 +124,7 @@ impl World {
             auth_time: now,
             groups: rights.groups.into_iter().collect(),
             permissions: rights.permissions.into_iter().collect(),
-            as_of: self.node.head(),
+            as_of,
             fence: Seq(0),
             generation: 0,
             session_exp: None,
