@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::row::seconds;
-use super::tx::{Tx, is_kept, on_either, push_is_in};
+use super::tx::{CHUNK, Tx, is_kept, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::SessionId;
 use crate::domain::policy::Lifetimes;
@@ -57,7 +57,7 @@ impl Tx {
     ) -> Result<Vec<Life>> {
         let how = self.to_hold_if_free();
         let mut marked = Vec::with_capacity(tokens.len());
-        for chunk in tokens.chunks(super::memberships::CHUNK) {
+        for chunk in tokens.chunks(CHUNK) {
             let lives: Vec<LifeRow> = on_either!(self, |c| {
                 let mut query = QueryBuilder::new(
                     "UPDATE sessions SET presented = TRUE WHERE id IN (SELECT held.id FROM (",
@@ -84,20 +84,9 @@ impl Tx {
 
     /// Those of these sessions that there are.
     pub async fn list_lives(&mut self, ids: &[SessionId]) -> Result<Vec<Life>> {
-        let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(super::memberships::CHUNK) {
-            let lives: Vec<LifeRow> = on_either!(self, |c| {
-                let mut query = QueryBuilder::new("SELECT ");
-                query.push(COLUMNS).push(" FROM sessions WHERE ");
-                push_is_in(&mut query, "id", chunk.iter().map(|id| id.0));
-                query
-                    .build_query_as()
-                    .persistent(is_kept(chunk))
-                    .fetch_all(c)
-                    .await
-            })?;
-            found.extend(lives.into_iter().map(Life::from));
-        }
-        Ok(found)
+        let sql = format!("SELECT {COLUMNS} FROM sessions WHERE ");
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let lives: Vec<LifeRow> = self.select_in(&sql, "id", &ids).await?;
+        Ok(lives.into_iter().map(Life::from).collect())
     }
 }

@@ -4,11 +4,8 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
-use super::tx::{Tx, on_either, push_is_in};
+use super::tx::{CHUNK, Tx, on_either, push_is_in};
 use crate::domain::id::{GroupId, UserId};
-
-/// Rows per statement, below every driver's limit of values.
-pub(super) const CHUNK: usize = 500;
 
 impl Tx {
     /// Adds users to a group. Answers those that were not in it.

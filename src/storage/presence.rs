@@ -5,8 +5,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
-use super::memberships::CHUNK;
-use super::tx::{Done, Tx, on_either, push_is_in};
+use super::tx::{CHUNK, Done, Tx, on_either, push_is_in};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{DeviceId, NodeId, SessionId, UserId};
 use crate::domain::presence::{Holding, PresenceFilter};

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqlx::postgres::PgQueryResult;
-use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{Encode, Postgres, QueryBuilder, Sqlite, Type};
+use sqlx::postgres::{PgQueryResult, PgRow};
+use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
+use sqlx::{Encode, FromRow, Postgres, QueryBuilder, Sqlite, Type};
 
 use super::lane::Lane;
 use super::lanes::Lanes;
@@ -19,6 +19,9 @@ use crate::domain::access::Cause;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
 use crate::domain::secret::DatabaseUrl;
+
+/// Rows per statement, below every driver's limit of values.
+pub(super) const CHUNK: usize = 500;
 
 /// Repeats one expression for each driver.
 macro_rules! on_either {
@@ -306,6 +309,34 @@ impl Tx {
             Inner::Postgres(lane) => lane.commit().await?,
         }
         Ok(())
+    }
+
+    /// The rows of `sql`, which ends where its condition begins, whose column is one of these.
+    pub(super) async fn select_in<Row, T>(
+        &mut self,
+        sql: &str,
+        column: &str,
+        values: &[T],
+    ) -> Result<Vec<Row>>
+    where
+        Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+        T: Clone + for<'v> Encode<'v, Sqlite> + Type<Sqlite>,
+        T: for<'v> Encode<'v, Postgres> + Type<Postgres>,
+    {
+        let mut found = Vec::with_capacity(values.len());
+        for chunk in values.chunks(CHUNK) {
+            let rows: Vec<Row> = on_either!(self, |c| {
+                let mut query = QueryBuilder::new(sql);
+                push_is_in(&mut query, column, chunk.iter().cloned());
+                query
+                    .build_query_as()
+                    .persistent(is_kept(chunk))
+                    .fetch_all(c)
+                    .await
+            })?;
+            found.extend(rows);
+        }
+        Ok(found)
     }
 
     /// The time by the clock of the database; none where it has no other than this machine's.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::Result;
 use super::row::{pattern, user_status};
-use super::tx::{Done, Tx, is_kept, on_either, push_is_in};
+use super::tx::{Done, Tx, on_either};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::permission;
@@ -136,34 +136,22 @@ impl Tx {
 
     /// The names that these users sign in with.
     pub async fn list_usernames(&mut self, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
-        let mut found = HashMap::with_capacity(ids.len());
-        for chunk in ids.chunks(super::memberships::CHUNK) {
-            let names: Vec<(Uuid, String)> = on_either!(self, |c| {
-                let mut query = QueryBuilder::new("SELECT id, username FROM users WHERE ");
-                push_is_in(&mut query, "id", chunk.iter().map(|id| id.0));
-                query
-                    .build_query_as()
-                    .persistent(is_kept(chunk))
-                    .fetch_all(c)
-                    .await
-            })?;
-            found.extend(names.into_iter().map(|(id, name)| (UserId(id), name)));
-        }
-        Ok(found)
+        const SQL: &str = "SELECT id, username FROM users WHERE ";
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let names: Vec<(Uuid, String)> = self.select_in(SQL, "id", &ids).await?;
+        Ok(names
+            .into_iter()
+            .map(|(id, name)| (UserId(id), name))
+            .collect())
     }
 
     /// Which of these users exist.
     pub async fn find_existing_users(&mut self, ids: &[UserId]) -> Result<Vec<UserId>> {
-        let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(super::memberships::CHUNK) {
-            let ids: Vec<Uuid> = on_either!(self, |c| {
-                let mut query = QueryBuilder::new("SELECT id FROM users WHERE ");
-                push_is_in(&mut query, "id", chunk.iter().map(|id| id.0));
-                query.build_query_scalar().fetch_all(c).await
-            })?;
-            found.extend(ids.into_iter().map(UserId));
-        }
-        Ok(found)
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let found: Vec<(Uuid,)> = self
+            .select_in("SELECT id FROM users WHERE ", "id", &ids)
+            .await?;
+        Ok(found.into_iter().map(|(id,)| UserId(id)).collect())
     }
 
     /// Writes a user's names and status.

@@ -75,8 +75,13 @@ fn presence(
         ids.truncate(limit);
     }
     ids.sort_unstable();
-    let describe = |user| hub.look_at(user, |entry| describe(node, filter, user, entry));
-    ids.into_iter().filter_map(describe).flatten().collect()
+    let described = |user| {
+        hub.look_at(user, |entry| {
+            let is_still = passes(filter, user, entry);
+            is_still.then(|| describe(node, filter, user, entry))
+        })
+    };
+    ids.into_iter().filter_map(described).flatten().collect()
 }
 
 fn passes(filter: &PresenceFilter, user: UserId, entry: &Entry) -> bool {
@@ -94,25 +99,16 @@ fn is_on(filter: &PresenceFilter, seat: &Seat) -> bool {
     filter.device.is_none_or(|wanted| seat.device == wanted)
 }
 
-fn describe(
-    node: &str,
-    filter: &PresenceFilter,
-    user_id: UserId,
-    entry: &Entry,
-) -> Option<Present> {
-    entry.standing.as_ref()?;
-    let seats: Vec<&Seat> = entry
-        .seats
-        .iter()
-        .filter(|seat| is_on(filter, seat))
-        .collect();
-    (!seats.is_empty()).then(|| Present {
+fn describe(node: &str, filter: &PresenceFilter, user_id: UserId, entry: &Entry) -> Present {
+    let on_it = entry.seats.iter().filter(|seat| is_on(filter, seat));
+    let seats: Vec<&Seat> = on_it.collect();
+    Present {
         user_id,
         connections: u32::try_from(seats.len()).unwrap_or(u32::MAX),
         devices: seats.iter().map(|seat| seat.device).collect(),
         nodes: BTreeSet::from([node.to_owned()]),
         since: entry.since,
-    })
+    }
 }
 
 /// What this node holds of the user's sessions, by session.
