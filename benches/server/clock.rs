@@ -5,7 +5,17 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds since some beginning that all processes agree on.
 pub(crate) fn now() -> u64 {
-    let time = clock_gettime(ClockId::Monotonic);
+    read(ClockId::Monotonic)
+}
+
+/// The time on this clock at which the machine's calendar showed so many nanoseconds since the Unix epoch.
+pub(crate) fn at_unix(nanoseconds: u64) -> u64 {
+    let ago = read(ClockId::Realtime).saturating_sub(nanoseconds);
+    now().saturating_sub(ago)
+}
+
+fn read(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or_default();
     seconds * 1_000_000_000 + nanoseconds

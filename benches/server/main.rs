@@ -12,6 +12,7 @@
 
 mod clients;
 mod clock;
+mod commits;
 mod failure;
 mod figures;
 mod floors;

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::clock;
+use crate::commits::{self, Commits};
 use crate::failure::{During as _, Outcome, unexpected};
 use crate::http::Client;
 use crate::process;
@@ -40,6 +41,8 @@ pub(crate) struct Recipe {
     pub(crate) database: Option<String>,
     /// Others whose word is taken for who somebody is, as the setting has them.
     pub(crate) issuers: Option<String>,
+    /// Whether it says when its changes are committed.
+    pub(crate) says_commits: bool,
 }
 
 impl Recipe {
@@ -59,6 +62,9 @@ impl Recipe {
         }
         if let Some(issuers) = &self.issuers {
             command.env("SESSIONWIRE_ISSUERS", issuers);
+        }
+        if self.says_commits {
+            command.env("SESSIONWIRE_LOG_LEVEL", commits::LOG_LEVEL);
         }
         for (name, value) in LIFTED {
             command.env(format!("SESSIONWIRE_{name}"), value);
@@ -100,11 +106,14 @@ impl Recipe {
             }
             said = line;
         };
-        std::thread::spawn(move || lines.for_each(drop));
+        let (reader, commits) = commits::pair();
+        let lines = lines.map_while(Result::ok);
+        std::thread::spawn(move || lines.for_each(|line| reader.read(&line)));
         let mut server = Server {
             child: Some(child),
             pid: None,
             address,
+            commits: self.says_commits.then_some(commits),
             ready_ms: 0.0,
         };
         server.pid = server.child.as_ref().map(Child::id);
@@ -120,6 +129,8 @@ pub(crate) struct Server {
     pid: Option<u32>,
     /// `host:port`.
     pub(crate) address: String,
+    /// When its changes were committed, where it says so.
+    pub(crate) commits: Option<Commits>,
     /// From the start of its process until it was ready.
     pub(crate) ready_ms: f64,
 }
@@ -131,6 +142,7 @@ impl Server {
             child: None,
             pid,
             address: address.to_owned(),
+            commits: None,
             ready_ms: f64::NAN,
         }
     }

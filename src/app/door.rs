@@ -17,7 +17,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use socket2::SockRef;
@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::head_timer::HeadTimer;
 use super::settings;
 use crate::config::Config;
 use crate::transport::patience::Patient;
@@ -114,7 +115,7 @@ impl Visit {
         let underlay = Underlay::new(self.place);
         let service = service_for(served, self.peer, underlay.clone());
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HeadTimer::default())
             .header_read_timeout(self.head_timeout)
             .serve_connection(
                 TokioIo::new(Patient::new(
@@ -127,6 +128,7 @@ impl Visit {
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {
+            biased;
             ended = connection.as_mut() => ended,
             _ = self.closing.changed() => {
                 connection.as_mut().graceful_shutdown();

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod door;
+mod head_timer;
 mod issuers;
 mod master_key;
 mod settings;

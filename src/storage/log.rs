@@ -124,6 +124,8 @@ impl Store {
         // In the model: `Commit`. Where it went with the last append, it is done.
         tx.finish().await?;
         self.note_commit();
+        let last = entries.last().map(|entry| entry.seq.0);
+        tracing::debug!(seq = last, "committed");
         Ok(entries)
     }
 }

@@ -219,6 +219,7 @@ fn recipe(options: &Options, folder: &Path) -> Outcome<Recipe> {
         folder: folder.to_owned(),
         database: options.database.clone(),
         issuers: None,
+        says_commits: false,
     })
 }
 

@@ -1,31 +1,40 @@
-//! One person of many is told something. The floor is what a loop takes to write it, and, where a server keeps what
-//! it says, a commit besides.
+//! One person of many is told something. The floor is what a loop takes from the call to the frame, and, where a server
+//! keeps what it says and the time begins before that, a commit besides.
 
 use super::{Bench, notice};
 use crate::clients::{Expected, Swarm};
-use crate::failure::Outcome;
+use crate::commits::Commits;
+use crate::failure::{Outcome, unexpected};
 use crate::figures::{Times, of_length, real};
 use crate::floors::{Floor, commit};
-use crate::http::{Client, bearer};
+use crate::http::{Answer, Client, bearer};
 use crate::report::{Cpu, What};
 
 /// Calls of a run.
-const CALLS: usize = 500;
+const CALLS: usize = 2000;
 /// Which of a thousand, and what they are called.
 const PARTS: [(&str, usize); 2] = [("p50", 500), ("p99", 990)];
 
-/// How long one after the other took.
+/// One call, and what came of it.
 struct Told {
-    /// From the call to the frame.
-    heard: Times,
-    /// From the call to its answer.
-    answered: Times,
-    /// From the answer to the frame, if that came later.
-    after: Times,
+    answer: Answer,
+    /// When the frame came.
+    heard: u64,
+    /// How long it was.
     bytes: usize,
 }
 
+/// What a run found.
+struct Run {
+    told: Vec<Told>,
+    /// From the commit to the frame, where the commits are known.
+    committed: Option<Times>,
+    floor: Vec<Told>,
+    commits: Times,
+}
+
 pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
+    say_commits(bench, true)?;
     bench.connected()?;
     let floor = Floor::epoll()?;
     let (mut there, _) = bench.connected_floor(&floor)?;
@@ -46,7 +55,9 @@ pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
             .zip(server)
             .map(|(now, then)| each(now, then));
         let clients = Some(each(bench.swarm.cpu()?, clients));
-        let body = "x".repeat(told.bytes);
+        let committed = bench.server.commits.as_ref();
+        let committed = committed.map(|it| since_commit(it, &told)).transpose()?;
+        let body = "x".repeat(told.first().map_or(0, |it| it.bytes));
         let cpu = floor.cpu()?;
         let mut client = Client::new(&floor.address, "");
         let beside = tell(&mut there, &mut client, |client, place| {
@@ -57,60 +68,101 @@ pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
             floor: Some(each(floor.cpu()?, cpu)),
             clients,
         };
-        let commits = commit::commits(bench.folder(), CALLS)?;
-        write_down(bench, &told, &beside, &commits, cpu);
+        let run = Run {
+            told,
+            committed,
+            floor: beside,
+            commits: commit::commits(bench.folder(), CALLS)?,
+        };
+        write_down(bench, &run, cpu);
     }
-    Ok(())
+    say_commits(bench, false)
 }
 
-fn write_down(bench: &mut Bench, told: &Told, beside: &Told, commits: &Times, cpu: Cpu) {
+/// Has the server say when it commits, or no longer: what others measure is not to pay for that.
+fn say_commits(bench: &mut Bench, says_commits: bool) -> Outcome<()> {
+    let Some(recipe) = &mut bench.recipe else {
+        return Ok(());
+    };
+    recipe.says_commits = says_commits;
+    bench.start_anew()
+}
+
+fn write_down(bench: &mut Bench, run: &Run, cpu: Cpu) {
     let mut cpu = Some(cpu);
     let of = |name: &str, part: &str| What::lower("tell-one", format!("{name}, {part}"), "µs");
     for (name, part) in PARTS {
-        let micros = |times: &Times| times.micros(part);
-        let lowest = micros(&beside.heard) + micros(commits);
+        let micros = |told: &[Told], time: fn(&Told) -> u64| {
+            Times::of(told.iter().map(time).collect()).micros(part)
+        };
+        let commit = run.commits.micros(part);
+        let loop_heard = micros(&run.floor, Told::call_to_frame);
+        let book = &mut bench.book;
+
+        let value = micros(&run.told, Told::call_to_frame);
         let what = of("call to frame", name).over("epoll + commit");
         let cpu = cpu.take().unwrap_or_default();
-        bench.book.add(what, micros(&told.heard), Some(lowest), cpu);
-        let lowest = micros(&beside.answered) + micros(commits);
+        book.add(what, value, Some(loop_heard + commit), cpu);
+
+        if let Some(committed) = &run.committed {
+            let what = of("commit to frame", name).over("epoll, call to frame");
+            let value = committed.micros(part);
+            book.add(what, value, Some(loop_heard), Cpu::default());
+        }
+
+        let value = micros(&run.told, Told::call_to_answer);
+        let lowest = micros(&run.floor, Told::call_to_answer) + commit;
         let what = of("call to answer", name).over("epoll + commit");
-        let value = micros(&told.answered);
-        bench.book.add(what, value, Some(lowest), Cpu::default());
-        bench
-            .book
-            .plain(of("answer to frame", name), micros(&told.after));
-        bench.book.plain(
-            of("floor: epoll, call to frame", name),
-            micros(&beside.heard),
-        );
-        bench
-            .book
-            .plain(of("floor: commit of SQLite", name), micros(commits));
+        book.add(what, value, Some(lowest), Cpu::default());
+
+        let value = micros(&run.told, Told::answer_to_frame);
+        book.plain(of("answer to frame", name), value);
+        book.plain(of("floor: epoll, call to frame", name), loop_heard);
+        book.plain(of("floor: commit of SQLite", name), commit);
     }
+}
+
+impl Told {
+    fn call_to_frame(&self) -> u64 {
+        self.heard.saturating_sub(self.answer.sent)
+    }
+
+    fn call_to_answer(&self) -> u64 {
+        self.answer.answered - self.answer.sent
+    }
+
+    /// Nothing where the frame came first.
+    fn answer_to_frame(&self) -> u64 {
+        self.heard.saturating_sub(self.answer.answered)
+    }
+}
+
+/// From the commit of each to its frame.
+fn since_commit(commits: &Commits, told: &[Told]) -> Outcome<Times> {
+    let since = told.iter().map(|it| {
+        let seq = it.answer.json()?["seq"].as_u64();
+        let seq = seq.ok_or_else(|| unexpected("a receipt without a position"))?;
+        Ok(it.heard.saturating_sub(commits.of(seq)?))
+    });
+    Ok(Times::of(since.collect::<Outcome<_>>()?))
 }
 
 /// Tells one after the other, spread over all connections.
 fn tell(
     swarm: &mut Swarm,
     client: &mut Client,
-    mut call: impl FnMut(&mut Client, usize) -> Outcome<crate::http::Answer>,
-) -> Outcome<Told> {
-    let (mut heard, mut answered, mut after) = (Vec::new(), Vec::new(), Vec::new());
-    let mut bytes = 0;
-    for number in 0..CALLS {
+    mut call: impl FnMut(&mut Client, usize) -> Outcome<Answer>,
+) -> Outcome<Vec<Told>> {
+    let told = (0..CALLS).map(|number| {
         let place = number * 7919 % swarm.connections();
         swarm.expect_one(place, Expected::Texts)?;
         let answer = call(client, place)?;
-        let (time, size) = swarm.heard_one(place)?;
-        bytes = size;
-        heard.push(time.saturating_sub(answer.sent));
-        answered.push(answer.answered - answer.sent);
-        after.push(time.saturating_sub(answer.answered));
-    }
-    Ok(Told {
-        heard: Times::of(heard),
-        answered: Times::of(answered),
-        after: Times::of(after),
-        bytes,
-    })
+        let (heard, bytes) = swarm.heard_one(place)?;
+        Ok(Told {
+            answer,
+            heard,
+            bytes,
+        })
+    });
+    told.collect()
 }
