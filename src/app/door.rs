@@ -14,10 +14,10 @@ use axum::extract::ConnectInfo;
 use axum::response::Response;
 use futures::FutureExt as _;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use socket2::SockRef;
@@ -26,7 +26,6 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::head_timer::HeadTimer;
 use super::settings;
 use crate::config::Config;
 use crate::transport::patience::Patient;
@@ -115,7 +114,7 @@ impl Visit {
         let underlay = Underlay::new(self.place);
         let service = service_for(served, self.peer, underlay.clone());
         let connection = http1::Builder::new()
-            .timer(HeadTimer::default())
+            .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
             .serve_connection(
                 TokioIo::new(Patient::new(
@@ -190,10 +189,18 @@ fn service_for(
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(underlay.clone());
-        let (served, request) = (served.clone(), request.map(Body::new));
-        // Boxed, since a connection keeps room for what it is about, also while it waits for its next request.
-        async move { Ok(served.answer(request).await) }.boxed()
+        let request = request.map(body_of);
+        served.answer(request).map(Ok)
     })
+}
+
+/// What most requests have none of needs no room.
+fn body_of(body: Incoming) -> Body {
+    if body.is_end_stream() {
+        Body::empty()
+    } else {
+        Body::new(body)
+    }
 }
 
 /// Who is in.

@@ -2,7 +2,6 @@
 
 mod cluster;
 mod door;
-mod head_timer;
 mod issuers;
 mod master_key;
 mod settings;

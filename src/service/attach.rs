@@ -3,6 +3,7 @@
 
 use sessionwire_guard::Claims;
 
+use super::identity::Before;
 use super::sign_in::{Door, Entry, newcomer, seats_taken};
 use super::token::sign_in_limit;
 use super::vault::sha256;
@@ -21,7 +22,8 @@ impl Core {
         let foreign = proof.session.clone();
         let mut tx = self.begin().await?;
         tx.lock_foreign(&foreign).await?;
-        self.check_foreign(&mut tx, Some(&foreign)).await?;
+        let ends = tx.find_foreign_ends(&foreign).await?;
+        Before::of(&tx, Some(&foreign), &ends)?;
         let (found, cause) = self.recognise(&mut tx, &proof, origin).await?;
         let now = self.clock.now();
         let known = tx.find_live_foreign_session(&foreign, now).await?;

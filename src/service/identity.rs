@@ -13,7 +13,7 @@ use crate::domain::id::UserId;
 use crate::domain::issuer::{ForeignSession, Identity, Proof};
 use crate::domain::permission;
 use crate::domain::user::{User, UserStatus, check_username};
-use crate::storage::{Entrance, ForeignEnd, IdentityRow, Tx};
+use crate::storage::{Entrance, ForeignEnd, ForeignEnds, Tx};
 
 /// The most identities of one user.
 const IDENTITIES_MAX: u32 = 100;
@@ -28,7 +28,30 @@ struct Stood<'a> {
     events: usize,
 }
 
-impl Before<'_> {
+impl<'a> Before<'a> {
+    /// What ended here stays so, although it goes on at its issuer: only a later sign-in is let in. `ends`: as they are
+    /// now.
+    pub(super) fn of(
+        tx: &Tx,
+        foreign: Option<&'a ForeignSession>,
+        ends: &ForeignEnds,
+    ) -> Result<Self> {
+        let Some(foreign) = foreign else {
+            return Ok(Self(None));
+        };
+        // What ended it itself, first.
+        for end in ends.of_this.iter().chain(&ends.of_more) {
+            if !foreign.is_later_than(end.ended_at) {
+                return Err(Error::SessionEnded(end.reason));
+            }
+        }
+        Ok(Self(Some(Stood {
+            foreign,
+            end: ends.of_this,
+            events: tx.events().count(),
+        })))
+    }
+
     /// Makes it stand so again. Answers whether anything happened since.
     pub(super) async fn restore(self, tx: &mut Tx) -> Result<bool> {
         let moved = self.0.filter(|it| tx.events().count() > it.events);
@@ -72,9 +95,9 @@ impl Core {
         proof: &Proof,
         origin: &Origin,
     ) -> Result<(Entrance, Cause)> {
-        let known = tx.find_identity(&proof.session.identity).await?;
-        let row = match known {
-            Some(row) => row,
+        let foreign = &proof.session;
+        let mut found = match tx.lock_entrance_by(foreign).await? {
+            Some(found) => found,
             None if proof.creates_users => self.welcome_stranger(tx, proof, origin).await?,
             None => {
                 return Err(Error::Forbidden(
@@ -82,77 +105,63 @@ impl Core {
                 ));
             }
         };
-        let found = tx.lock_entrance(row.user_id).await?;
-        let mut found = found.ok_or(Error::InvalidCredentials)?;
         if found.user.status == UserStatus::Suspended {
             return Err(Error::UserSuspended);
         }
-        let cause = by_user(row.user_id, origin);
+        let user = found.user.id;
+        let cause = by_user(user, origin);
         if let Some(names) = &proof.groups {
             // A policy that comes with a group may end the session that came of this sign-in.
-            let before = self.check_foreign(tx, Some(&proof.session)).await?;
-            self.take_groups(tx, row, proof, names, &cause).await?;
+            let before = Before::of(tx, Some(foreign), &found.seats.ends)?;
+            self.take_groups(tx, user, proof, names, &cause).await?;
             if before.restore(tx).await? {
-                found.seats = tx.lock_seats(row.user_id).await?;
+                found.seats = tx.lock_seats(user, Some(foreign)).await?;
             }
         }
         Ok((found, cause))
     }
 
-    /// What ended here stays so, although it goes on at its issuer: only a later sign-in is let in.
-    pub(super) async fn check_foreign<'a>(
-        &self,
-        tx: &mut Tx,
-        foreign: Option<&'a ForeignSession>,
-    ) -> Result<Before<'a>> {
-        let Some(foreign) = foreign else {
-            return Ok(Before(None));
-        };
-        let ends = tx.find_foreign_ends(foreign).await?;
-        // What ended it itself, first.
-        for end in ends.of_this.iter().chain(&ends.of_more) {
-            if !foreign.is_later_than(end.ended_at) {
-                return Err(Error::SessionEnded(end.reason));
-            }
-        }
-        Ok(Before(Some(Stood {
-            foreign,
-            end: ends.of_this,
-            events: tx.events().count(),
-        })))
-    }
-
-    /// Makes a user of somebody who was never here.
+    /// Makes a user of somebody who was never here. Until the commit nobody else meets them, so nobody has to be kept out.
     async fn welcome_stranger(
         &self,
         tx: &mut Tx,
         proof: &Proof,
         origin: &Origin,
-    ) -> Result<IdentityRow> {
+    ) -> Result<Entrance> {
         let now = self.clock.now();
         let id = UserId(self.entropy.uuid(now));
-        let identity = &proof.session.identity;
-        let mut username = format!("{}:{}", proof.issuer_name, identity.subject);
-        if check_username(&username).is_err() || tx.find_user_by_name(&username).await?.is_some() {
-            username = format!("{}:{id}", proof.issuer_name);
-        }
-        let display_name = proof.display_name.clone();
-        let user = User {
+        let foreign = &proof.session;
+        let stranger = |username: String| User {
             id,
-            display_name: display_name.unwrap_or_else(|| username.clone()),
-            username: username.clone(),
+            display_name: proof
+                .display_name
+                .clone()
+                .unwrap_or_else(|| username.clone()),
+            username,
             external_id: None,
             status: UserStatus::Active,
             created_at: now,
         };
-        tx.insert_user(&user, None).await?;
+        let subject = &foreign.identity.subject;
+        let mut user = stranger(format!("{}:{subject}", proof.issuer_name));
+        let is_new = check_username(&user.username).is_ok()
+            && tx.insert_user_of(&user, &foreign.identity).await?;
+        if !is_new {
+            user = stranger(format!("{}:{id}", proof.issuer_name));
+            if !tx.insert_user_of(&user, &foreign.identity).await? {
+                return Err(Error::internal("the name of a new user is taken"));
+            }
+        }
         let cause = by_user(id, origin);
-        let user_id = id;
+        let (user_id, username) = (id, user.username.clone());
         tx.record(&cause, Event::UserCreated { user_id, username });
-        self.link(tx, identity.clone(), id, &cause).await?;
-        Ok(IdentityRow {
-            user_id: id,
-            claims_at: 0,
+        let identity = foreign.identity.clone();
+        tx.record(&cause, Event::IdentityLinked { user_id, identity });
+        let seats = tx.lock_seats(id, Some(foreign)).await?;
+        Ok(Entrance {
+            user,
+            password_hash: None,
+            seats,
         })
     }
 
@@ -174,32 +183,32 @@ impl Core {
     async fn take_groups(
         &self,
         tx: &mut Tx,
-        row: IdentityRow,
+        user: UserId,
         proof: &Proof,
         names: &[String],
         cause: &Cause,
     ) -> Result<()> {
-        if proof.issued_at < row.claims_at {
+        let identity = &proof.session.identity;
+        let known = tx.find_identity(identity).await?;
+        if known.is_some_and(|row| proof.issued_at < row.claims_at) {
             return Ok(());
         }
-        for (id, name) in tx.list_groups_of(row.user_id).await? {
+        for (id, name) in tx.list_groups_of(user).await? {
             let administers = match tx.find_group(id).await? {
                 Some(group) => group.permissions.contains(permission::ADMIN),
                 None => true,
             };
             if !administers && !names.contains(&name) {
-                self.take_out(tx, id, &name, &[row.user_id], cause).await?;
+                self.take_out(tx, id, &name, &[user], cause).await?;
             }
         }
         for name in names {
             if let Some(group) = tx.find_group_by_name(name).await?
                 && !group.permissions.contains(permission::ADMIN)
             {
-                self.put_in(tx, group.id, name, &[row.user_id], cause)
-                    .await?;
+                self.put_in(tx, group.id, name, &[user], cause).await?;
             }
         }
-        let identity = &proof.session.identity;
         tx.update_claims_at(identity, proof.issued_at).await?;
         Ok(())
     }

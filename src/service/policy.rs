@@ -84,7 +84,10 @@ impl Core {
     pub(super) async fn enforce(&self, tx: &mut Tx, users: &[UserId], cause: &Cause) -> Result<()> {
         let cause = by_policy(cause);
         for user in users {
-            let Seats { policy, sessions } = tx.lock_seats(*user).await?;
+            let seats = tx.lock_seats(*user, None).await?;
+            let Seats {
+                policy, sessions, ..
+            } = seats;
             let now = self.clock.now();
             let (sessions, out_of_time): (Vec<_>, Vec<_>) =
                 sessions.into_iter().partition(|s| s.is_live(now));

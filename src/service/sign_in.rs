@@ -1,5 +1,6 @@
 //! Signing in: the password, the policy in force, and the four answers at the limit.
 
+use super::identity::Before;
 use super::outcome::by_policy;
 use super::session::check_power;
 use super::step::Step;
@@ -146,6 +147,7 @@ impl Core {
         let Seats {
             mut policy,
             sessions,
+            mut ends,
         } = seats;
         if door == Door::TakeSeat {
             policy.at_limit = AtLimit::EvictOldest;
@@ -162,7 +164,11 @@ impl Core {
         for session in &out_of_time {
             self.end(tx, session, Reason::Expired, cause, None).await?;
         }
-        let before = self.check_foreign(tx, newcomer.foreign.as_ref()).await?;
+        let foreign = newcomer.foreign.as_ref();
+        if let (Some(foreign), false) = (foreign, out_of_time.is_empty()) {
+            ends = tx.find_foreign_ends(foreign).await?;
+        }
+        let before = Before::of(tx, foreign, &ends)?;
         let seats: Vec<_> = live.iter().map(Session::as_live).collect();
         let evicted = match admit(&policy, &seats, &newcomer.device) {
             Admission::Enter => Vec::new(),
@@ -321,7 +327,7 @@ impl Core {
         }
         let cause = by_user(row.user_id, origin);
         let (whose, door) = (row.user_id, Door::TakeSeat);
-        let seats = tx.lock_seats(whose).await?;
+        let seats = tx.lock_seats(whose, row.newcomer.foreign.as_ref()).await?;
         let entry = self
             .enter(&mut tx, whose, seats, &row.newcomer, door, &cause)
             .await?;

@@ -149,7 +149,8 @@ impl Core {
             )
             .await?;
             let (whose, door) = (row.user_id, Door::TakeSeat);
-            let seats = tx.lock_seats(whose).await?;
+            let foreign = row.newcomer.foreign.as_ref();
+            let seats = tx.lock_seats(whose, foreign).await?;
             match self
                 .enter(&mut tx, whose, seats, &row.newcomer, door, &call.cause)
                 .await?

@@ -1,15 +1,17 @@
-//! Tables `identities`, `foreign_sessions` and `foreign_ends`: people and their sign-ins at other issuers.
+//! Tables `identities`, `foreign_sessions` and `foreign_ends`: people (with `users`, where they are new) and their sign-ins
+//! at other issuers.
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Result;
 use super::row::corrupt;
-use super::tx::{Done, Tx, on_either};
+use super::tx::{Done, Inner, Tx, in_one_way, on_either};
 use crate::domain::Reason;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::issuer::{ForeignSession, Identity, SessionKey};
+use crate::domain::user::User;
 
 /// An identity and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,33 @@ pub struct ForeignEnds {
     pub of_this: Option<ForeignEnd>,
     /// The ends of all of its identity, and of its session whoever that is of.
     pub of_more: Vec<ForeignEnd>,
+}
+
+/// The ends that stand in the way of a sign-in elsewhere, of the issuer `$1`, the subject `$2` and the session `$3`. An
+/// issuer may have ended a session without saying whose it was.
+pub(super) const ENDS: &str = "SELECT CAST(1 AS BIGINT), ended_at, reason FROM foreign_ends \
+     WHERE issuer = $1 AND subject = $2 AND session_key = $3 \
+     UNION ALL SELECT CAST(0 AS BIGINT), ended_at, reason FROM foreign_ends \
+     WHERE issuer = $1 AND subject = $2 AND session_key = '' \
+     UNION ALL SELECT CAST(0 AS BIGINT), ended_at, reason FROM foreign_ends \
+     WHERE issuer = $1 AND subject = '' AND session_key = $3";
+
+/// Whether it is the sign-in's own, when, and why.
+pub(super) type EndRow = (i64, i64, String);
+
+impl ForeignEnds {
+    pub(super) fn add(&mut self, (of_this, ended_at, reason): EndRow) -> Result<()> {
+        let end = ForeignEnd {
+            ended_at: Timestamp::from_millis(ended_at),
+            reason: reason.parse().map_err(|_| corrupt("foreign_ends"))?,
+        };
+        if of_this == 1 {
+            self.of_this = Some(end);
+        } else {
+            self.of_more.push(end);
+        }
+        Ok(())
+    }
 }
 
 impl Tx {
@@ -91,6 +120,36 @@ impl Tx {
                 .map(Done::from)
         })?;
         Ok(())
+    }
+
+    /// Adds a user who is known by an identity, and by nothing else yet. Answers whether: the name may be somebody's.
+    pub async fn insert_user_of(&mut self, user: &User, identity: &Identity) -> Result<bool> {
+        const USER: &str = "INSERT INTO users (id, username, display_name, status, created_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO NOTHING";
+        let made = match self.inner {
+            Inner::Sqlite(_) => "users WHERE id = $1",
+            Inner::Postgres(_) => "part_0",
+        };
+        let user_made = format!("{USER} RETURNING id");
+        let identity_made = format!(
+            "INSERT INTO identities (issuer, subject, user_id, linked_at, claims_at) \
+             SELECT $6, $7, id, $5, 0 FROM {made} RETURNING subject"
+        );
+        let statements = match self.inner {
+            Inner::Sqlite(_) => [USER, &identity_made],
+            Inner::Postgres(_) => [user_made.as_str(), &identity_made],
+        };
+        let rows = in_one_way!(self, &statements, |query| {
+            query
+                .bind(user.id.0)
+                .bind(&user.username)
+                .bind(&user.display_name)
+                .bind(user.status.as_str())
+                .bind(user.created_at.as_millis())
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+        });
+        Ok(rows > 0)
     }
 
     /// Notes of which token groups were taken.
@@ -217,32 +276,19 @@ impl Tx {
 
     /// The ends that stand in the way of a sign-in there.
     pub async fn find_foreign_ends(&mut self, foreign: &ForeignSession) -> Result<ForeignEnds> {
-        // An issuer may have ended a session without saying whose it was.
-        const SQL: &str = "SELECT CAST(1 AS BIGINT), ended_at, reason FROM foreign_ends \
-             WHERE issuer = $1 AND subject = $2 AND session_key = $3 \
-             UNION ALL SELECT CAST(0 AS BIGINT), ended_at, reason FROM foreign_ends \
-             WHERE issuer = $1 AND subject = $2 AND session_key = '' \
-             UNION ALL SELECT CAST(0 AS BIGINT), ended_at, reason FROM foreign_ends \
-             WHERE issuer = $1 AND subject = '' AND session_key = $3";
-        let rows: Vec<(i64, i64, String)> = on_either!(self, |c| {
-            sqlx::query_as(SQL)
+        let rows: Vec<EndRow> = on_either!(self, |c| {
+            sqlx::query_as(ENDS)
                 .bind(&foreign.identity.issuer)
                 .bind(&foreign.identity.subject)
                 .bind(foreign.key.as_str())
+                // As many as where the user is asked about as well: PostgreSQL keeps a statement by its text.
+                .bind(None::<Uuid>)
                 .fetch_all(c)
                 .await
         })?;
         let mut ends = ForeignEnds::default();
-        for (of_this, ended_at, reason) in rows {
-            let end = ForeignEnd {
-                ended_at: Timestamp::from_millis(ended_at),
-                reason: reason.parse().map_err(|_| corrupt("foreign_ends"))?,
-            };
-            if of_this == 1 {
-                ends.of_this = Some(end);
-            } else {
-                ends.of_more.push(end);
-            }
+        for row in rows {
+            ends.add(row)?;
         }
         Ok(ends)
     }

@@ -105,7 +105,7 @@ impl Tx {
         &mut self,
         id: UserId,
     ) -> Result<Option<(User, Option<String>)>> {
-        let sql = self.to_hold_user();
+        let sql = self.to_hold_user("$1");
         self.read_user(id, sql).await
     }
 
@@ -132,16 +132,17 @@ impl Tx {
         Ok(self.lock_session(id).await?.map(|(session, _)| session))
     }
 
-    /// A statement that reads a user by id, with the rules shared and then the user held. Rows that name the user may
-    /// come meanwhile, so it is not held by the strongest lock; of a row that it waited for, it reads what came.
-    pub(super) fn to_hold_user(&self) -> String {
+    /// A statement that reads a user, with the rules shared and then the user held; `user` is an expression for the id. Rows
+    /// that name the user may come meanwhile, so it is not held by the strongest lock; of a row that it waited for, it
+    /// reads what came.
+    pub(super) fn to_hold_user(&self, user: &str) -> String {
         let columns = users::COLUMNS;
         match self.inner {
-            Inner::Sqlite(_) => format!("SELECT {columns} FROM users WHERE id = $1"),
+            Inner::Sqlite(_) => format!("SELECT {columns} FROM users WHERE id = {user}"),
             // Rows are held above everything that is read.
             Inner::Postgres(_) => format!(
                 "WITH rules AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({SPACE}, {RULES})) \
-                 SELECT {columns} FROM rules, users WHERE id = $1 FOR NO KEY UPDATE OF users"
+                 SELECT {columns} FROM rules, users WHERE id = {user} FOR NO KEY UPDATE OF users"
             ),
         }
     }

@@ -16,13 +16,17 @@ fn columns(scope: PolicyScope) -> (&'static str, Uuid) {
     }
 }
 
-/// The policies that a user may come under: the default, those of the groups, and an own one.
-pub(super) const OF_USER: &str = "SELECT scope, scope_id, body, 0 FROM policies \
-     WHERE scope = 'default' UNION ALL \
-     SELECT scope, scope_id, body, 0 FROM policies WHERE scope = 'user' AND scope_id = $1 UNION ALL \
-     SELECT p.scope, p.scope_id, p.body, g.priority FROM memberships m \
-     JOIN groups g ON g.id = m.group_id \
-     JOIN policies p ON p.scope = 'group' AND p.scope_id = g.id WHERE m.user_id = $1";
+/// The policies that a user may come under: the default, those of the groups, and an own one. `user`: an expression for the
+/// id.
+pub(super) fn of_user(user: &str) -> String {
+    format!(
+        "SELECT scope, scope_id, body, 0 FROM policies WHERE scope = 'default' UNION ALL \
+         SELECT scope, scope_id, body, 0 FROM policies WHERE scope = 'user' AND scope_id = {user} UNION ALL \
+         SELECT p.scope, p.scope_id, p.body, g.priority FROM memberships m \
+         JOIN groups g ON g.id = m.group_id \
+         JOIN policies p ON p.scope = 'group' AND p.scope_id = g.id WHERE m.user_id = {user}"
+    )
+}
 
 /// The scope, its id, the policy, and the priority of its group.
 pub(super) type PolicyRow = (String, Uuid, String, i32);

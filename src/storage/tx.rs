@@ -286,6 +286,14 @@ impl Tx {
         }
     }
 
+    /// Whether several statements go one way; where each has its own, nothing is asked that may be about nobody.
+    pub(super) fn takes_several(&self) -> bool {
+        match self.inner {
+            Inner::Sqlite(_) => true,
+            Inner::Postgres(_) => false,
+        }
+    }
+
     /// Remembers an event for the commit.
     pub fn record(&mut self, cause: &Cause, event: Event) {
         self.recorded.push(Recorded {

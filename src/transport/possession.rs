@@ -88,14 +88,12 @@ fn from_proxy(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
 /// What a request brings. A proof counts beside a token that is said to be bound, and where the token comes
 /// otherwise than in the header; never beside one that is said to be anybody's. Two are none.
 pub(super) fn brought(headers: &HeaderMap, place: impl FnOnce() -> Place) -> Possession {
+    // By its first word alone: a token is long.
     let scheme = headers.get(AUTHORIZATION).map(|value| {
-        value
-            .to_str()
-            .ok()
-            .and_then(|it| it.trim().split(' ').next())
+        let mut words = value.as_bytes().trim_ascii().split(|byte| *byte == b' ');
+        words.next().unwrap_or_default()
     });
-    let is_declared =
-        scheme.is_some_and(|name| name.is_some_and(|name| name.eq_ignore_ascii_case(SCHEME)));
+    let is_declared = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME.as_bytes()));
     let mut given = headers.get_all(DPOP).iter();
     let first = given.next().filter(|_| is_declared || scheme.is_none());
     let text = match (first, given.next()) {

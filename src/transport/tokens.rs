@@ -92,14 +92,15 @@ impl Tokens {
         certainty: Certainty,
     ) -> Result<(Arc<Claims>, Verdict), Error> {
         if !token.is_known() && self.issuers.attaches(token.text()) {
-            return self.examine_foreign(token, origin, certainty).await;
+            // Boxed, as what is rare is here: most tokens are known, and need no room for what others take.
+            return Box::pin(self.examine_foreign(token, origin, certainty)).await;
         }
         let (claims, verdict) = self.node.examine(token, certainty)?;
         if claims.as_of <= self.node.head() {
             return Ok((claims, verdict));
         }
         // Who comes from another node may have seen more than this one. Beyond the log nobody has.
-        if !self.node.catches_up(claims.as_of).await {
+        if !Box::pin(self.node.catches_up(claims.as_of)).await {
             return Err(Error::CannotDecide);
         }
         let verdict = self.node.verdict(&claims, certainty)?;

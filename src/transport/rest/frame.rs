@@ -7,7 +7,6 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
@@ -17,13 +16,12 @@ use axum::body::HttpBody as _;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either};
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE, REFERRER_POLICY,
     RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method};
-use tokio::time::timeout;
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_http::cors::{Cors, CorsLayer};
 
@@ -33,6 +31,7 @@ use super::problem::{Problem, render};
 use super::request_id::{self, RequestIds, X_REQUEST_ID};
 use super::router::with_fallbacks;
 use super::stream::LAST_EVENT_ID;
+use super::timely::{Late, Timely};
 use super::{RestSettings, RestState};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
@@ -88,8 +87,9 @@ impl Framed {
         }))
     }
 
-    /// Answers a request.
-    pub async fn answer(&self, mut request: Request) -> Response {
+    /// Answers a request. Not asynchronous by itself, as nothing around the routes is: each function that is keeps room
+    /// of its own for the request.
+    pub fn answer(&self, mut request: Request) -> impl Future<Output = Response> + Send + use<> {
         let Layers { frame, ids, .. } = &*self.0;
         let request_id = request_id::given(request.headers());
         let request_id = request_id.unwrap_or_else(|| ids.make(frame.clock.now()));
@@ -97,23 +97,24 @@ impl Framed {
         let path = request.uri().path();
         let is_api = path.starts_with("/v1/") || path.starts_with("/oauth/");
         request.extensions_mut().insert(context);
-        let response = self.0.answer(request).await;
-        let mut response = render(response, request_id.to_str().unwrap_or_default());
-        add_headers(response.headers_mut(), is_api);
-        response.headers_mut().insert(X_REQUEST_ID, request_id);
-        response
+        self.0.answer(request).map(move |response| {
+            let mut response = render(response, request_id.to_str().unwrap_or_default());
+            add_headers(response.headers_mut(), is_api);
+            response.headers_mut().insert(X_REQUEST_ID, request_id);
+            response
+        })
     }
 }
 
 impl Layers {
-    async fn answer(&self, request: Request) -> Response {
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send + use<> {
         match &self.cors {
-            None => self.bounded.answer(request).await,
-            Some(cors) => {
-                // Boxed: most servers have no other origins, and make no room for it.
-                let Ok(response) = Box::pin(cors.clone().oneshot(request)).await;
+            None => Either::Left(self.bounded.answer(request)),
+            // Boxed: most servers have no other origins, and make no room for it.
+            Some(cors) => Either::Right(Box::pin(cors.clone().oneshot(request)).map(|answered| {
+                let Ok(response) = answered;
                 response
-            }
+            })),
         }
     }
 }
@@ -128,22 +129,16 @@ struct Bounded {
 
 impl Bounded {
     /// A request that takes longer than it may is let go of; what it changed by then stays changed.
-    async fn answer(&self, mut request: Request) -> Response {
+    fn answer(&self, mut request: Request) -> impl Future<Output = Response> + Send + use<> {
         if !request.body().is_end_stream() {
             DefaultBodyLimit::max(self.max_body_bytes).apply(&mut request);
         }
         let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
-        let mut routed = pin!(routed);
-        // What is answered from memory needs no timer.
-        let answered = match futures::poll!(routed.as_mut()) {
-            Poll::Ready(answered) => Ok(answered),
-            Poll::Pending => timeout(self.request_timeout, routed).await,
-        };
-        match answered {
+        Timely::within(self.request_timeout, routed).map(|answered| match answered {
             Ok(Ok(Ok(response))) => response,
             Ok(Err(panic)) => panicked(panic),
-            Err(_) => Problem::from(Error::CannotDecide).into_response(),
-        }
+            Err(Late) => Problem::from(Error::CannotDecide).into_response(),
+        })
     }
 }
 
@@ -157,8 +152,7 @@ impl Service<Request> for Bounded {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let bounded = self.clone();
-        Box::pin(async move { Ok(bounded.answer(request).await) })
+        Box::pin(self.answer(request).map(Ok))
     }
 }
 

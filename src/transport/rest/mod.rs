@@ -45,6 +45,7 @@ mod signing_keys;
 mod sinks;
 mod specification;
 mod stream;
+mod timely;
 mod users;
 mod verify;
 

@@ -35,7 +35,7 @@ const X_CERTAINTY: HeaderName = HeaderName::from_static("x-certainty");
 const LAST_KNOWN: HeaderValue = HeaderValue::from_static("last-known");
 
 /// As many as an answer has, with those of the frame.
-const HEADERS_MAX: usize = 16;
+const HEADERS_MAX: usize = 12;
 
 /// What the request needs besides a good token.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]

@@ -122,7 +122,7 @@ pub(super) async fn recognise(
         return Err(Error::TokenInvalid.into());
     }
     if token.starts_with(API_KEY_PREFIX) {
-        let Service { id, scopes } = service_of(token, rest).await?;
+        let Service { id, scopes } = Box::pin(service_of(token, rest)).await?;
         return Ok(Identity::ApiKey(id, scopes));
     }
     let seen = rest.tokens.look_up(token);
