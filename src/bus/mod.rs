@@ -46,7 +46,8 @@ impl Batch {
 
 /// Carries batches between nodes.
 pub trait Bus: Send + Sync {
-    /// Announces a batch. Never waits and never fails: what is lost here is read from the log.
+    /// Announces a batch: in this process at once, so that who committed it need not wait for its way there and back.
+    /// Never waits and never fails: what is lost here is read from the log.
     fn publish(&self, batch: Arc<Batch>);
 
     /// Tells the other nodes how far this one is. Never waits and never fails.

@@ -91,7 +91,9 @@ impl NatsBus {
 
 impl Bus for NatsBus {
     fn publish(&self, batch: Arc<Batch>) {
-        self.post(Letter::News(News::Batch(batch)));
+        let news = News::Batch(batch);
+        self.exchange.hand_out(Letter::News(news.clone()));
+        self.post(Letter::News(news));
     }
 
     fn report(&self, progress: Progress) {

@@ -80,7 +80,9 @@ impl PostgresBus {
 
 impl Bus for PostgresBus {
     fn publish(&self, batch: Arc<Batch>) {
-        self.post(Letter::News(News::Head(batch.last_seq())));
+        let head = batch.last_seq();
+        self.exchange.hand_out(Letter::News(News::Batch(batch)));
+        self.post(Letter::News(News::Head(head)));
     }
 
     fn report(&self, progress: Progress) {
