@@ -59,3 +59,36 @@ pub trait Bus: Send + Sync {
     /// What nodes tell of themselves, from now on.
     fn progress(&self) -> Subscription<Arc<Progress>>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::DatabaseUrl;
+
+    /// Nothing listens there.
+    const NOWHERE: &str = "127.0.0.1:1";
+
+    #[tokio::test]
+    async fn who_commits_knows_it_without_the_server() {
+        let seal = || Seal::new(b"secret");
+        let url = DatabaseUrl::new(format!("postgres://nobody@{NOWHERE}/none"));
+        let nats = NatsBusSettings {
+            addresses: format!("nats://{NOWHERE}"),
+            ca_file: None,
+            subject: "sessionwire.bus".to_owned(),
+        };
+        let buses: [Box<dyn Bus>; 3] = [
+            Box::new(MemoryBus::new()),
+            Box::new(PostgresBus::open(&url, seal()).unwrap()),
+            Box::new(NatsBus::open(&nats, seal()).await.unwrap()),
+        ];
+        for bus in buses {
+            let mut news = bus.subscribe();
+            let batch = Arc::new(Batch {
+                entries: Vec::new(),
+            });
+            bus.publish(Arc::clone(&batch));
+            assert_eq!(news.next().await, Some(News::Batch(batch)));
+        }
+    }
+}

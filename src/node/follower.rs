@@ -27,6 +27,9 @@ use crate::domain::metric;
 const PAGE: u32 = 1000;
 /// How many times the log is read within one lease.
 const READS_PER_LEASE: u32 = 4;
+/// What said that there was something to apply: the bus, or the log itself, where the bus had not.
+const BY_BUS: &str = "bus";
+const BY_LOG: &str = "log";
 /// How often the index forgets, and how often keys are read again because of tokens that none fits.
 const UPKEEP: Duration = Duration::from_secs(10);
 /// How much older than a token's longest life the events are that the index is rebuilt from: the
@@ -97,7 +100,7 @@ impl Follower {
                 // The next look tries again; every batch trying too would only be more load.
                 return Ok(());
             }
-            self.read_until(Seq(first.seq.0 - 1)).await?;
+            self.read_until(Seq(first.seq.0 - 1), BY_LOG).await?;
         }
         self.apply_rest(entries).await
     }
@@ -109,7 +112,7 @@ impl Follower {
         }
         // The log knows how far it reaches, whatever is said.
         let head = self.source.head().await?.min(head);
-        self.read_until(head).await
+        self.read_until(head, BY_BUS).await
     }
 
     /// Says that this node lives, reads the log itself, and what else has to be looked after. In this
@@ -136,7 +139,7 @@ impl Follower {
         }
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!(metric::LOG_LAG).set((head.0 - self.applied().0) as f64);
-        self.read_until(head).await?;
+        self.read_until(head, BY_LOG).await?;
         // In the model: `Renew`.
         self.gate.renew(began);
         if std::mem::take(&mut self.health.failing) {
@@ -169,10 +172,10 @@ impl Follower {
     }
 
     /// Applies what the log holds up to a position.
-    async fn read_until(&mut self, last: Seq) -> Result<(), Error> {
+    async fn read_until(&mut self, last: Seq, by: &'static str) -> Result<(), Error> {
         while self.applied() < last {
             let page = self.page(self.applied(), last).await?;
-            self.apply(&page, "log").await?;
+            self.apply(&page, by).await?;
         }
         Ok(())
     }
@@ -195,7 +198,7 @@ impl Follower {
         let done = entries.partition_point(|entry| entry.seq <= applied);
         let rest = entries.get(done..).unwrap_or_default();
         if is_unbroken(applied, rest) {
-            self.apply(rest, "bus").await
+            self.apply(rest, BY_BUS).await
         } else {
             // A batch that is none: the log knows better.
             self.look().await
@@ -203,7 +206,7 @@ impl Follower {
     }
 
     /// Applies entries that come next: first what refuses tokens, then what tells connections.
-    async fn apply(&mut self, entries: &[LogEntry], from: &'static str) -> Result<(), Error> {
+    async fn apply(&mut self, entries: &[LogEntry], by: &'static str) -> Result<(), Error> {
         let Some(last) = entries.last() else {
             return Ok(());
         };
@@ -223,7 +226,7 @@ impl Follower {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!(metric::APPLIED_POSITION).set(last.seq.0 as f64);
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-        metrics::counter!(metric::APPLIED, "from" => from).increment(count);
+        metrics::counter!(metric::APPLIED, "from" => by).increment(count);
         Ok(())
     }
 
