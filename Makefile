@@ -135,8 +135,14 @@ BENCH := $(abspath $(or $(CARGO_TARGET_DIR),target))
 .PHONY: bench
 bench: ## Measure the server beside floors of the same run; report in target/bench
 	cargo build --locked --release --bin sessionwire --bin sessionwire-bench
+	cargo bench --locked --no-run --bench guard
+	cargo bench --locked --no-run --package sessionwire-guard --bench index
 	mkdir -p "$(BENCH)/bench"
 	"$(BENCH)/release/sessionwire-bench" --runs 3 --seconds 2 --json "$(BENCH)/bench/report.json" --report "$(BENCH)/bench/report.md"
+	{ printf '\n## guard, in the process of a service\n\n```\n'; \
+	  cargo bench --locked --quiet --bench guard; \
+	  cargo bench --locked --quiet --package sessionwire-guard --bench index; \
+	  printf '```\n'; } >> "$(BENCH)/bench/report.md"
 	node benches/plots.mjs "$(BENCH)/bench/report.json" "$(BENCH)/bench"
 
 # All of them, unless some are named: `make bench-peers PEERS=ws`.
