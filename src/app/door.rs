@@ -14,7 +14,7 @@ use axum::extract::ConnectInfo;
 use axum::response::Response;
 use futures::FutureExt as _;
 use hyper::Request;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -127,7 +127,6 @@ impl Visit {
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {
-            biased;
             ended = connection.as_mut() => ended,
             _ = self.closing.changed() => {
                 connection.as_mut().graceful_shutdown();
@@ -189,18 +188,8 @@ fn service_for(
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(underlay.clone());
-        let request = request.map(body_of);
-        served.answer(request).map(Ok)
+        served.answer(request.map(Body::new)).map(Ok)
     })
-}
-
-/// What most requests have none of needs no room.
-fn body_of(body: Incoming) -> Body {
-    if body.is_end_stream() {
-        Body::empty()
-    } else {
-        Body::new(body)
-    }
 }
 
 /// Who is in.

@@ -189,8 +189,7 @@ impl Core {
         cause: &Cause,
     ) -> Result<()> {
         let identity = &proof.session.identity;
-        let known = tx.find_identity(identity).await?;
-        if known.is_some_and(|row| proof.issued_at < row.claims_at) {
+        if !tx.note_claims(identity, proof.issued_at).await? {
             return Ok(());
         }
         for (id, name) in tx.list_groups_of(user).await? {
@@ -209,14 +208,12 @@ impl Core {
                 self.put_in(tx, group.id, name, &[user], cause).await?;
             }
         }
-        tx.update_claims_at(identity, proof.issued_at).await?;
         Ok(())
     }
 
     /// The user whom an issuer knows by this.
     pub async fn find_user_of(&self, identity: &Identity) -> Result<Option<UserId>> {
-        let found = self.look().await?.find_identity(identity).await?;
-        Ok(found.map(|row| row.user_id))
+        Ok(self.look().await?.find_identity(identity).await?)
     }
 
     /// Who a user is for other issuers.
@@ -238,7 +235,7 @@ impl Core {
             .await?;
         tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
         match tx.find_identity(&identity).await? {
-            Some(row) if row.user_id == user => {}
+            Some(known) if known == user => {}
             Some(_) => return Err(Error::AlreadyExists("identity")),
             None => {
                 let linked = tx.list_identities(user, IDENTITIES_MAX).await?;
@@ -264,8 +261,7 @@ impl Core {
         tx.lock_sign_ins(&identity.issuer, Some(&identity), None)
             .await?;
         tx.lock_user(user).await?.ok_or(Error::NotFound("user"))?;
-        let known = tx.find_identity(&identity).await?;
-        if known.is_some_and(|row| row.user_id == user) {
+        if tx.find_identity(&identity).await? == Some(user) {
             for id in tx.list_sessions_of_identity(&identity).await? {
                 if let Some((session, _)) = tx.lock_session(id).await? {
                     let reason = Reason::RevokedByAdmin;

@@ -13,15 +13,6 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::issuer::{ForeignSession, Identity, SessionKey};
 use crate::domain::user::User;
 
-/// An identity and whose it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IdentityRow {
-    /// Whose.
-    pub user_id: UserId,
-    /// When the newest token was issued of which groups were taken, in whole seconds.
-    pub claims_at: i64,
-}
-
 /// What ended here and goes on at its issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForeignEnd {
@@ -69,20 +60,16 @@ impl ForeignEnds {
 
 impl Tx {
     /// Whose identity this is.
-    pub async fn find_identity(&mut self, identity: &Identity) -> Result<Option<IdentityRow>> {
-        const SQL: &str =
-            "SELECT user_id, claims_at FROM identities WHERE issuer = $1 AND subject = $2";
-        let row: Option<(Uuid, i64)> = on_either!(self, |c| {
-            sqlx::query_as(SQL)
+    pub async fn find_identity(&mut self, identity: &Identity) -> Result<Option<UserId>> {
+        const SQL: &str = "SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2";
+        let user: Option<Uuid> = on_either!(self, |c| {
+            sqlx::query_scalar(SQL)
                 .bind(&identity.issuer)
                 .bind(&identity.subject)
                 .fetch_optional(c)
                 .await
         })?;
-        Ok(row.map(|(user_id, claims_at)| IdentityRow {
-            user_id: UserId(user_id),
-            claims_at,
-        }))
+        Ok(user.map(UserId))
     }
 
     /// The identities of a user, in order, at most so many.
@@ -124,21 +111,19 @@ impl Tx {
 
     /// Adds a user who is known by an identity, and by nothing else yet. Answers whether: the name may be somebody's.
     pub async fn insert_user_of(&mut self, user: &User, identity: &Identity) -> Result<bool> {
-        const USER: &str = "INSERT INTO users (id, username, display_name, status, created_at) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO NOTHING";
-        let made = match self.inner {
-            Inner::Sqlite(_) => "users WHERE id = $1",
-            Inner::Postgres(_) => "part_0",
+        let (answer, made) = match self.inner {
+            Inner::Sqlite(_) => ("", "users WHERE id = $1"),
+            Inner::Postgres(_) => (" RETURNING id", "part_0"),
         };
-        let user_made = format!("{USER} RETURNING id");
+        let user_made = format!(
+            "INSERT INTO users (id, username, display_name, status, created_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO NOTHING{answer}"
+        );
         let identity_made = format!(
             "INSERT INTO identities (issuer, subject, user_id, linked_at, claims_at) \
              SELECT $6, $7, id, $5, 0 FROM {made} RETURNING subject"
         );
-        let statements = match self.inner {
-            Inner::Sqlite(_) => [USER, &identity_made],
-            Inner::Postgres(_) => [user_made.as_str(), &identity_made],
-        };
+        let statements = [user_made.as_str(), &identity_made];
         let rows = in_one_way!(self, &statements, |query| {
             query
                 .bind(user.id.0)
@@ -152,19 +137,20 @@ impl Tx {
         Ok(rows > 0)
     }
 
-    /// Notes of which token groups were taken.
-    pub async fn update_claims_at(&mut self, identity: &Identity, claims_at: i64) -> Result<()> {
-        const SQL: &str = "UPDATE identities SET claims_at = $3 WHERE issuer = $1 AND subject = $2";
-        on_either!(self, |c| {
+    /// Notes of a token that its groups are taken, unless those of one that was issued later were. Answers whether.
+    pub async fn note_claims(&mut self, identity: &Identity, issued_at: i64) -> Result<bool> {
+        const SQL: &str = "UPDATE identities SET claims_at = $3 \
+             WHERE issuer = $1 AND subject = $2 AND claims_at <= $3";
+        let done = on_either!(self, |c| {
             sqlx::query(SQL)
                 .bind(&identity.issuer)
                 .bind(&identity.subject)
-                .bind(claims_at)
+                .bind(issued_at)
                 .execute(c)
                 .await
                 .map(Done::from)
         })?;
-        Ok(())
+        Ok(done.rows_affected() > 0)
     }
 
     /// Unlinks an identity.

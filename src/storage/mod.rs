@@ -39,7 +39,7 @@ mod voice;
 pub use devices::DeviceRow;
 pub use grants::Grant;
 pub use idempotency::IdempotencyRow;
-pub use identities::{ForeignEnd, ForeignEnds, IdentityRow};
+pub use identities::{ForeignEnd, ForeignEnds};
 pub use keys::{ApiKeyRow, KeyState, SigningKeyRow};
 pub use log::EventFilter;
 pub use refresh::RefreshState;

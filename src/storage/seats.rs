@@ -37,29 +37,43 @@ pub struct Entrance {
     pub seats: Seats,
 }
 
-/// Whom a statement is about: the user who is its value; the same where a sign-in elsewhere is its value besides; whoever
-/// has the identity of that.
-const THE_USER: &str = "$1";
-const THE_USER_WHO_COMES: &str = "$4";
-const WHOSE_IDENTITY: &str = "(SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2)";
+/// Who is asked about. Whoever comes by a sign-in elsewhere brings its values besides: the statements have another text then,
+/// since PostgreSQL keeps one by its text, with as many values as it had the first time.
+#[derive(Clone, Copy)]
+enum Whom<'a> {
+    User(UserId),
+    UserBy(UserId, &'a ForeignSession),
+    WhoeverIs(&'a ForeignSession),
+}
 
 /// The columns of an end, a policy and a user; a session has more.
 const END_COLUMNS: usize = 3;
 const POLICY_COLUMNS: usize = 4;
 const USER_COLUMNS: usize = 7;
 
-/// By what it is asked, and what came of it.
+/// What was found.
 #[derive(Default)]
-struct Asked<'a> {
-    user: Option<UserId>,
-    foreign: Option<&'a ForeignSession>,
-    found: Option<UserRow>,
+struct Met {
+    user: Option<UserRow>,
     policies: Vec<PolicyRow>,
     sessions: Vec<Session>,
     ends: ForeignEnds,
 }
 
-impl Asked<'_> {
+impl Whom<'_> {
+    /// An expression for the id.
+    fn id(self) -> &'static str {
+        match self {
+            Self::User(_) => "$1",
+            Self::UserBy(..) => "$4",
+            Self::WhoeverIs(_) => {
+                "(SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2)"
+            }
+        }
+    }
+}
+
+impl Met {
     fn add<'r, R>(&mut self, row: &'r R) -> Result<()>
     where
         R: Row,
@@ -71,7 +85,7 @@ impl Asked<'_> {
         match row.len() {
             END_COLUMNS => self.ends.add(EndRow::from_row(row)?)?,
             POLICY_COLUMNS => self.policies.push(PolicyRow::from_row(row)?),
-            USER_COLUMNS => self.found = Some(UserRow::from_row(row)?),
+            USER_COLUMNS => self.user = Some(UserRow::from_row(row)?),
             _ => self.sessions.push(SessionRow::from_row(row)?.try_into()?),
         }
         Ok(())
@@ -89,95 +103,87 @@ impl Asked<'_> {
 }
 
 impl Tx {
-    /// The seats of a user, held against other writers until the end of the transaction; the user is held before.
+    /// The seats of a user, and what ended the sign-in elsewhere that they come by, held against other writers until the
+    /// end of the transaction; the user is held before.
     pub async fn lock_seats(
         &mut self,
         user: UserId,
         foreign: Option<&ForeignSession>,
     ) -> Result<Seats> {
-        let mut asked = Asked {
-            user: Some(user),
-            foreign,
-            ..Asked::default()
-        };
-        let whom = foreign.map_or(THE_USER, |_| THE_USER_WHO_COMES);
-        let statements = self.seats(whom, foreign);
-        self.ask(&mut asked, statements).await?;
-        asked.seats()
+        let whom = foreign.map_or(Whom::User(user), |foreign| Whom::UserBy(user, foreign));
+        let mut met = Met::default();
+        self.meet(&mut met, whom, self.seats(whom)).await?;
+        met.seats()
     }
 
     /// The same, with the user. In the model: `Look`.
     pub async fn lock_entrance(&mut self, user: UserId) -> Result<Option<Entrance>> {
-        let asked = Asked {
-            user: Some(user),
-            ..Asked::default()
-        };
-        self.find_entrance(THE_USER, asked).await
+        self.find_entrance(Whom::User(user)).await
     }
 
     /// The same of whoever has the identity of a sign-in elsewhere, which is held before.
     pub async fn lock_entrance_by(&mut self, foreign: &ForeignSession) -> Result<Option<Entrance>> {
-        let asked = Asked {
-            foreign: Some(foreign),
-            ..Asked::default()
-        };
-        self.find_entrance(WHOSE_IDENTITY, asked).await
+        self.find_entrance(Whom::WhoeverIs(foreign)).await
     }
 
-    async fn find_entrance(
-        &mut self,
-        whom: &str,
-        mut asked: Asked<'_>,
-    ) -> Result<Option<Entrance>> {
-        let mut statements = vec![self.to_hold_user(whom)];
-        let mut seats = self.seats(whom, asked.foreign);
+    async fn find_entrance(&mut self, whom: Whom<'_>) -> Result<Option<Entrance>> {
+        let mut met = Met::default();
+        let mut statements = vec![self.to_hold_user(whom.id())];
+        let mut seats = self.seats(whom);
         if self.takes_several() {
             statements.append(&mut seats);
         }
-        self.ask(&mut asked, statements).await?;
-        let Some(row) = asked.found.take() else {
+        self.meet(&mut met, whom, statements).await?;
+        let Some(row) = met.user.take() else {
             return Ok(None);
         };
         let (user, password_hash) = row.read()?;
-        self.ask(&mut asked, seats).await?;
+        if !seats.is_empty() {
+            self.meet(&mut met, whom, seats).await?;
+        }
         Ok(Some(Entrance {
             user,
             password_hash,
-            seats: asked.seats()?,
+            seats: met.seats()?,
         }))
     }
 
-    fn seats(&self, whom: &str, foreign: Option<&ForeignSession>) -> Vec<String> {
-        let how = self.to_hold();
+    fn seats(&self, whom: Whom<'_>) -> Vec<String> {
+        let (id, how) = (whom.id(), self.to_hold());
         let sessions = format!(
-            "SELECT {COLUMNS} FROM sessions s WHERE ended_at IS NULL AND user_id = {whom} ORDER BY id{how}"
+            "SELECT {COLUMNS} FROM sessions s WHERE ended_at IS NULL AND user_id = {id} ORDER BY id{how}"
         );
-        let ends = foreign.map(|_| ENDS.to_owned());
-        [of_user(whom), sessions].into_iter().chain(ends).collect()
+        let mut statements = vec![of_user(id), sessions];
+        match whom {
+            Whom::User(_) => {}
+            Whom::UserBy(..) | Whom::WhoeverIs(_) => statements.push(ENDS.to_owned()),
+        }
+        statements
     }
 
-    async fn ask(&mut self, asked: &mut Asked<'_>, statements: Vec<String>) -> Result<()> {
-        if statements.is_empty() {
-            return Ok(());
-        }
-        let user = asked.user.map(|user| user.0);
-        match asked.foreign {
-            None => rows_in_one_way!(self, statements, |query| query.bind(user), |row| {
-                asked.add(row)?;
-            }),
-            Some(foreign) => rows_in_one_way!(
-                self,
-                statements,
-                |query| {
-                    query
-                        .bind(&foreign.identity.issuer)
-                        .bind(&foreign.identity.subject)
-                        .bind(foreign.key.as_str())
-                        .bind(user)
-                },
-                |row| asked.add(row)?
-            ),
-        }
+    async fn meet(&mut self, met: &mut Met, whom: Whom<'_>, statements: Vec<String>) -> Result<()> {
+        let (user, foreign) = match whom {
+            Whom::User(user) => {
+                rows_in_one_way!(self, statements, |query| query.bind(user.0), |row| {
+                    met.add(row)?;
+                });
+                return Ok(());
+            }
+            Whom::UserBy(user, foreign) => (Some(user.0), foreign),
+            Whom::WhoeverIs(foreign) => (None, foreign),
+        };
+        rows_in_one_way!(
+            self,
+            statements,
+            |query| {
+                query
+                    .bind(&foreign.identity.issuer)
+                    .bind(&foreign.identity.subject)
+                    .bind(foreign.key.as_str())
+                    .bind(user)
+            },
+            |row| met.add(row)?
+        );
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use sqlx::{Encode, FromRow, Postgres, QueryBuilder, Sqlite, Type};
 use super::lane::Lane;
 use super::lanes::Lanes;
 use super::sqlite::Checkpoints;
+use super::voice::Driver as _;
 use super::{Result, postgres, sqlite};
 use crate::domain::access::Cause;
 use crate::domain::clock::Timestamp;
@@ -289,8 +290,8 @@ impl Tx {
     /// Whether several statements go one way; where each has its own, nothing is asked that may be about nobody.
     pub(super) fn takes_several(&self) -> bool {
         match self.inner {
-            Inner::Sqlite(_) => true,
-            Inner::Postgres(_) => false,
+            Inner::Sqlite(_) => Sqlite::SEVERAL_AT_ONCE,
+            Inner::Postgres(_) => Postgres::SEVERAL_AT_ONCE,
         }
     }
 

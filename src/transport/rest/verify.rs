@@ -146,8 +146,7 @@ fn headers(claims: &Claims) -> Result<HeaderMap, Error> {
 /// Names with commas between; what a header can't hold, and commas, percent-encoded (RFC 3986).
 fn listed(names: &[String]) -> Result<HeaderValue, Error> {
     const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%');
-    let length = names.iter().map(|name| name.len() + 1).sum();
-    let mut listed = String::with_capacity(length);
+    let mut listed = String::new();
     for (number, name) in names.iter().enumerate() {
         if number > 0 {
             listed.push(',');

@@ -122,7 +122,7 @@ pub(super) async fn recognise(
         return Err(Error::TokenInvalid.into());
     }
     if token.starts_with(API_KEY_PREFIX) {
-        let Service { id, scopes } = Box::pin(service_of(token, rest)).await?;
+        let Service { id, scopes } = service_of(token, rest).await?;
         return Ok(Identity::ApiKey(id, scopes));
     }
     let seen = rest.tokens.look_up(token);
@@ -142,7 +142,8 @@ async fn service_of(key: &str, rest: &RestState) -> Result<Service, Error> {
         return Ok(known);
     }
     let found = Bearer::new(key.to_owned());
-    let found = rest.core.authenticate_api_key(&found).await?;
+    // Boxed: most keys are known, and need no room for it.
+    let found = Box::pin(rest.core.authenticate_api_key(&found)).await?;
     let service = Service {
         id: found.id,
         scopes: found.scopes.into(),
