@@ -131,6 +131,24 @@ impl Bench {
         Ok(())
     }
 
+    /// Takes a measure on a server that is started otherwise, and goes back to the usual one: others are not to pay for
+    /// what that does besides. One of somebody else stays as it is.
+    fn started_otherwise(
+        &mut self,
+        change: impl FnOnce(&mut Recipe),
+        measure: impl FnOnce(&mut Self) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let Some(mut recipe) = self.recipe.clone() else {
+            return measure(self);
+        };
+        change(&mut recipe);
+        let usual = self.recipe.replace(recipe);
+        self.start_anew()?;
+        measure(self)?;
+        self.recipe = usual;
+        self.start_anew()
+    }
+
     /// Ends the server, so that nobody has its data open.
     fn stop(&mut self) -> Outcome<()> {
         self.recipe()?;

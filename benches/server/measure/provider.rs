@@ -13,24 +13,28 @@ use crate::issuer::Issuer;
 const MEASURE: &str = "sign-in-provider";
 
 pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
-    let Some(mut recipe) = bench.recipe.clone() else {
+    if bench.recipe.is_none() {
+        // It knows nothing of this issuer.
         return Ok(());
-    };
+    }
     let issuer = Issuer::start()?;
-    recipe.issuers = Some(issuer.setting());
-    // Other measures are of a server that fetches nothing, so that this one alone is started so.
-    let usual = bench.recipe.replace(recipe);
-    bench.start_anew()?;
+    let setting = Some(issuer.setting());
+    bench.started_otherwise(
+        |recipe| recipe.issuers = setting,
+        |bench| sign_in_all(bench, &issuer),
+    )
+}
+
+fn sign_in_all(bench: &mut Bench, issuer: &Issuer) -> Outcome<()> {
     for run in 0..bench.options.runs {
         for name in ["nobody knew them", "who came before"] {
-            let requests = (0..CALLS).map(|person| sign_in(bench, &issuer, run, person));
+            let requests = (0..CALLS).map(|person| sign_in(bench, issuer, run, person));
             let requests = requests.collect::<Outcome<_>>()?;
             let called = call(bench, requests)?;
             write_down(bench, MEASURE, name, &called)?;
         }
     }
-    bench.recipe = usual;
-    bench.start_anew()
+    Ok(())
 }
 
 /// The call of one person, each run's of its own, always on the same device.

@@ -34,7 +34,10 @@ struct Run {
 }
 
 pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
-    say_commits(bench, true)?;
+    bench.started_otherwise(|recipe| recipe.says_commits = true, tell_all_runs)
+}
+
+fn tell_all_runs(bench: &mut Bench) -> Outcome<()> {
     bench.connected()?;
     let floor = Floor::epoll()?;
     let (mut there, _) = bench.connected_floor(&floor)?;
@@ -76,16 +79,7 @@ pub(super) fn run(bench: &mut Bench) -> Outcome<()> {
         };
         write_down(bench, &run, cpu);
     }
-    say_commits(bench, false)
-}
-
-/// Has the server say when it commits, or no longer: what others measure is not to pay for that.
-fn say_commits(bench: &mut Bench, says_commits: bool) -> Outcome<()> {
-    let Some(recipe) = &mut bench.recipe else {
-        return Ok(());
-    };
-    recipe.says_commits = says_commits;
-    bench.start_anew()
+    Ok(())
 }
 
 fn write_down(bench: &mut Bench, run: &Run, cpu: Cpu) {
